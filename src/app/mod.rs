@@ -1,0 +1,57 @@
+//! What is built once, by `serve` and by tests alike, and knows no service.
+
+mod hasher;
+mod keys;
+mod metrics;
+mod revocations;
+
+pub use hasher::Hasher;
+pub use keys::{AccessKey, AccessKeys, RefreshKeys};
+pub use metrics::{Metrics, Readings};
+pub use revocations::{Polled, Revocations};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::models::Database;
+use crate::types::Clock;
+
+/// The service's parts, shared by all requests.
+pub struct App {
+    /// What the operator configured.
+    pub config: Config,
+    /// The pool of connections.
+    pub database: Database,
+    /// What signs and verifies access tokens.
+    pub access_keys: AccessKeys,
+    /// What authenticates refresh tokens.
+    pub refresh_keys: RefreshKeys,
+    /// The wall clock.
+    pub clock: Clock,
+    /// The threads that hash passwords.
+    pub hasher: Hasher,
+    /// Revoked sessions and stale users.
+    pub revocations: Revocations,
+    /// What operators watch.
+    pub metrics: Metrics,
+}
+
+impl App {
+    /// Builds every part; on a first run this writes the secrets that the configuration lacks.
+    pub fn build(config: Config, clock: Clock) -> Result<Self, Error> {
+        let database = Database::open(&config.database, &clock)?;
+        let access_keys = AccessKeys::load(&config.tokens.keys)?;
+        let refresh_keys = RefreshKeys::load(&config.sessions.keys)?;
+        let hasher = Hasher::start(config.passwords.hash_workers, config.passwords.hash_queue)?;
+        let remembered = config.tokens.access_ttl + config.sessions.grace;
+        Ok(Self {
+            database,
+            access_keys,
+            refresh_keys,
+            hasher,
+            revocations: Revocations::new(remembered),
+            metrics: Metrics::new(),
+            clock,
+            config,
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! The command line: one file a command.
+
+mod config;
+mod healthcheck;
+mod migrate;
+mod openapi;
+mod purge;
+mod serve;
+mod token;
+mod user;
+
+use std::fmt;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::App;
+use crate::config::{Loaded, Overrides, Problem, load};
+use crate::error::Error;
+use crate::logging;
+use crate::types::{Clock, Password};
+
+/// An authentication microservice that renews its tokens silently.
+#[derive(Parser)]
+#[command(name = "tacit", version, about, subcommand_required = false)]
+struct CommandLine {
+    #[command(flatten)]
+    configuration: Configuration,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Where settings come from, besides the environment and `.env`.
+#[derive(Args)]
+struct Configuration {
+    /// A TOML file; config/default.toml shows every key.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One setting, like `--set server.listen=127.0.0.1:9000`; wins over every other source.
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE", value_parser = parse_setting)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (the default).
+    Serve(serve::Arguments),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Create and administer users.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Explain tokens.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Delete sessions that ended more than a day ago.
+    Purge,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask the running service whether it is alive; for containers.
+    Healthcheck,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// The configuration does not hold.
+    Configuration(Vec<Problem>),
+    /// The command was used wrongly.
+    Usage(String),
+    /// It was tried, and failed.
+    Failed(String),
+}
+
+impl Failure {
+    /// 1: it failed. 2: wrong usage or configuration.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Failed(_) => ExitCode::from(1),
+            Self::Configuration(_) | Self::Usage(_) => ExitCode::from(2),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(problems) => {
+                writeln!(f, "tacit: the configuration does not hold:")?;
+                for (position, problem) in problems.iter().enumerate() {
+                    let end = if position + 1 == problems.len() { "" } else { "\n" };
+                    write!(f, "  {problem}{end}")?;
+                }
+                Ok(())
+            }
+            Self::Usage(message) | Self::Failed(message) => write!(f, "tacit: {message}"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Failed(match error {
+            Error::NotFound => "there is no such user".to_owned(),
+            Error::BadRequest { detail, .. } | Error::WeakPassword(detail) => detail,
+            other => other.to_string(),
+        })
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Parses the command line and runs the command.
+pub fn run() -> Result<(), Failure> {
+    let CommandLine { configuration, command } = CommandLine::parse();
+    let overrides = Overrides { file: configuration.config, set: configuration.set };
+    match command.unwrap_or(Command::Serve(serve::Arguments::default())) {
+        Command::Serve(arguments) => serve::run(overrides, &arguments),
+        Command::Migrate => migrate::run(&overrides),
+        Command::User(command) => user::run(&overrides, command),
+        Command::Config(command) => config::run(&overrides, &command),
+        Command::Token(command) => token::run(&overrides, command),
+        Command::Purge => purge::run(&overrides),
+        Command::Openapi => openapi::run(&overrides),
+        Command::Healthcheck => healthcheck::run(&overrides),
+    }
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected SECTION.KEY=VALUE")?;
+    if key.contains('.') { Ok((key.to_owned(), value.to_owned())) } else { Err("expected SECTION.KEY=VALUE".to_owned()) }
+}
+
+/// Loads the configuration, starts logging and tells what an operator should know.
+fn load_configuration(overrides: &Overrides) -> Result<Loaded, Failure> {
+    let loaded = load(overrides).map_err(Failure::Configuration)?;
+    logging::start(&loaded.config.log, Clock::default());
+    for warning in &loaded.warnings {
+        log::warn!(event = "configuration_warning", key = warning.key.as_str(); "{}", warning.message);
+    }
+    Ok(loaded)
+}
+
+/// The application, for commands that work on the database.
+fn build_app(overrides: &Overrides) -> Result<App, Failure> {
+    let loaded = load_configuration(overrides)?;
+    Ok(App::build(loaded.config, Clock::default())?)
+}
+
+/// Reads a password: at a terminal twice and unseen, else the first line of standard input.
+fn read_password() -> Result<Password, Failure> {
+    let text = if io::stdin().is_terminal() {
+        let first = rpassword::prompt_password("Password: ")?;
+        if rpassword::prompt_password("Again: ")? != first {
+            return Err(Failure::Failed("the two passwords differ".to_owned()));
+        }
+        first
+    } else {
+        read_line()?
+    };
+    if text.is_empty() {
+        return Err(Failure::Usage("no password given; type it at the prompt or pipe it into standard input".to_owned()));
+    }
+    Password::new(text).ok_or_else(|| Failure::Failed("a password has at most 1024 bytes".to_owned()))
+}
+
+/// The first line of standard input, without its end.
+fn read_line() -> Result<String, Failure> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).to_owned())
+}
+
+/// Prints a line to standard output; a reader that has gone is no reason to panic.
+fn print_line(line: impl fmt::Display) -> Result<(), Failure> {
+    Ok(writeln!(io::stdout(), "{line}")?)
+}

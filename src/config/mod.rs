@@ -1,0 +1,79 @@
+//! The configuration: built-in defaults, then the TOML file, then the environment and `.env`, then flags.
+//!
+//! One struct per concern; each field's doc names its key. Every problem is found before any is reported.
+
+mod load;
+mod network;
+mod secrets;
+mod sections;
+mod settings;
+mod value;
+
+pub use load::{Loaded, Overrides, load};
+pub use network::ServerConfig;
+pub use sections::{
+    AccountsConfig, CookiesConfig, CrossSiteConfig, DataConfig, DatabaseConfig, DatabaseUrl, GatewayConfig, LogConfig,
+    LogFormat, OAuthConfig, OnLimit, OnTheft, PasswordsConfig, Registration, SameSite, SessionsConfig, TokensConfig,
+};
+pub use secrets::{KeyRing, generate_secret_file};
+pub use settings::{Problem, Reader, Settings};
+
+/// Everything that can be configured, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Section `server`.
+    pub server: ServerConfig,
+    /// Section `data`.
+    pub data: DataConfig,
+    /// Section `database`.
+    pub database: DatabaseConfig,
+    /// Section `tokens`.
+    pub tokens: TokensConfig,
+    /// Section `sessions`.
+    pub sessions: SessionsConfig,
+    /// Section `cookies`.
+    pub cookies: CookiesConfig,
+    /// Section `cross_site`.
+    pub cross_site: CrossSiteConfig,
+    /// Section `gateway`.
+    pub gateway: GatewayConfig,
+    /// Section `accounts`.
+    pub accounts: AccountsConfig,
+    /// Section `passwords`.
+    pub passwords: PasswordsConfig,
+    /// Section `oauth`.
+    pub oauth: OAuthConfig,
+    /// Section `log`.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads every section; what is wrong is noted in the reader, and a default stands in for it.
+    pub fn read(r: &mut Reader<'_>) -> Self {
+        let server = ServerConfig::read(r);
+        let data = DataConfig::read(r);
+        let database = DatabaseConfig::read(r, &data);
+        let tokens = TokensConfig::read(r, &server, &data);
+        let sessions = SessionsConfig::read(r, &server, &data, &tokens);
+        let cookies = CookiesConfig::read(r, &server);
+        let cross_site = CrossSiteConfig::read(r, &server, &cookies);
+        let gateway = GatewayConfig::read(r, &server);
+        let passwords = PasswordsConfig::read(r, &server);
+        let config = Self {
+            accounts: AccountsConfig::read(r),
+            oauth: OAuthConfig::read(r),
+            log: LogConfig::read(r),
+            server,
+            data,
+            database,
+            tokens,
+            sessions,
+            cookies,
+            cross_site,
+            gateway,
+            passwords,
+        };
+        secrets::check_independence(r, &config);
+        config
+    }
+}

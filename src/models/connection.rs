@@ -1,0 +1,150 @@
+//! One connection type over both databases, and how a connection is opened.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use diesel::r2d2::R2D2Connection;
+
+use super::schema::tacit_now_utils;
+use crate::config::{DatabaseConfig, DatabaseUrl};
+use crate::types::Clock;
+
+/// A connection to either database; every query of `models` is written once against it.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    /// PostgreSQL.
+    Postgres(PgConnection),
+    /// The embedded SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// How long a writer waits for another writer of the SQLite file, in milliseconds.
+const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
+
+/// Opens connections for the pool. The URL alone picks the database: diesel's derived `establish` would try each in turn.
+#[derive(Clone)]
+pub struct Manager {
+    url: DatabaseUrl,
+    timeout: Duration,
+    clock: Clock,
+}
+
+impl Manager {
+    /// A manager for the configured database.
+    pub fn new(config: &DatabaseConfig, clock: Clock) -> Self {
+        Self { url: config.url.clone(), timeout: config.acquire_timeout, clock }
+    }
+
+    fn open_sqlite(&self, path: &std::path::Path) -> Result<AnyConnection, diesel::r2d2::Error> {
+        let path = path.to_str().ok_or_else(|| bad_connection("the database's path is not UTF-8"))?;
+        let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
+        // The busy timeout first: switching to WAL needs a lock of its own.
+        connection.batch_execute(&format!(
+            "PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; \
+             PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+        ))?;
+        let clock = AssertUnwindSafe(self.clock.clone());
+        tacit_now_utils::register_nondeterministic_impl(&connection, move || {
+            let clock = &clock;
+            clock.now().as_naive()
+        })?;
+        Ok(AnyConnection::Sqlite(connection))
+    }
+
+    fn open_postgres(&self, url: &str) -> Result<AnyConnection, diesel::r2d2::Error> {
+        let url = with_timeouts(url, self.timeout);
+        let mut connection = PgConnection::establish(&url).map_err(diesel::r2d2::Error::ConnectionError)?;
+        let millis = self.timeout.as_millis();
+        connection.batch_execute(&format!(
+            "SET statement_timeout = {millis}; SET lock_timeout = {millis}; \
+             SET idle_in_transaction_session_timeout = {}; \
+             SET default_transaction_isolation = 'read committed'",
+            millis * 5
+        ))?;
+        Ok(AnyConnection::Postgres(connection))
+    }
+}
+
+/// libpq's own limits on connecting and on a peer that went silent, unless the URL sets them.
+fn with_timeouts(url: &str, timeout: Duration) -> String {
+    let seconds = timeout.as_secs().max(2);
+    let mut url = url.to_owned();
+    for (name, value) in [
+        ("connect_timeout", seconds.to_string()),
+        ("tcp_user_timeout", timeout.as_millis().to_string()),
+        ("keepalives_idle", seconds.to_string()),
+        ("keepalives_interval", "1".to_owned()),
+        ("keepalives_count", "2".to_owned()),
+        ("application_name", "tacit".to_owned()),
+    ] {
+        if !url.contains(&format!("{name}=")) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(&format!("{name}={value}"));
+        }
+    }
+    url
+}
+
+fn bad_connection(message: &str) -> diesel::r2d2::Error {
+    diesel::r2d2::Error::ConnectionError(ConnectionError::BadConnection(message.to_owned()))
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = AnyConnection;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<AnyConnection, Self::Error> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => self.open_sqlite(path),
+            DatabaseUrl::Postgres(url) => self.open_postgres(url),
+        }
+    }
+
+    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), Self::Error> {
+        match connection {
+            // A round trip that finds a server gone before a request does.
+            AnyConnection::Postgres(connection) => Ok(connection.ping()?),
+            AnyConnection::Sqlite(_) => Ok(()),
+        }
+    }
+
+    fn has_broken(&self, connection: &mut AnyConnection) -> bool {
+        std::thread::panicking()
+            || match connection {
+                AnyConnection::Postgres(connection) => connection.is_broken(),
+                AnyConnection::Sqlite(connection) => connection.is_broken(),
+            }
+    }
+}
+
+/// Runs `work` in a transaction: the one home of transactions.
+///
+/// On SQLite it begins as IMMEDIATE: one that read first and wrote later would fail with "database is locked".
+pub fn transaction<T, E>(
+    connection: &mut AnyConnection,
+    work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
+) -> Result<T, E>
+where
+    E: From<diesel::result::Error>,
+{
+    type Manager = <AnyConnection as Connection>::TransactionManager;
+    match connection {
+        AnyConnection::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?,
+        AnyConnection::Postgres(_) => Manager::begin_transaction(connection)?,
+    }
+    match work(connection) {
+        Ok(value) => {
+            Manager::commit_transaction(connection)?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The connection that cannot roll back is broken, and the pool drops it; the first error is the one to tell.
+            if let Err(rollback) = Manager::rollback_transaction(connection) {
+                log::warn!(event = "rollback_failed"; "a transaction could not be rolled back: {rollback}");
+            }
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Rows and queries, without rules: the only place that knows diesel.
+
+mod connection;
+mod database;
+pub mod migrations;
+pub mod purge;
+mod schema;
+pub mod session;
+pub mod user;
+
+pub use connection::{AnyConnection, transaction};
+pub use database::Database;
+
+use crate::error::Error;
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+impl From<r2d2::Error> for Error {
+    fn from(error: r2d2::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}

@@ -1,0 +1,107 @@
+//! OpenAPI, generated from the code, and its page, from the binary.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Flow, OAuth2, Password, Scopes, SecurityScheme,
+};
+use utoipa::openapi::{OpenApi as Document, ServerBuilder};
+use utoipa::OpenApi;
+
+use super::respond::{self, Failure};
+use super::shared::Shared;
+use super::{log_in, log_out, me, operations, protected, refresh, register, sessions, token, verify};
+use crate::config::Config;
+use crate::error::Error;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tacit",
+        description = "Signs people in, mints short-lived JWTs and renews them silently. Errors are problem documents (RFC 9457); at /token those of RFC 6749.",
+    ),
+    paths(
+        register::register_user, log_in::create_login, token::create_token, refresh::refresh_session,
+        log_out::log_out, log_out::log_out_everywhere, log_out::log_out_others,
+        me::show_me, me::update_me, me::change_password,
+        sessions::list_sessions, sessions::delete_session,
+        protected::show_protected, protected::show_admin, verify::verify_request,
+        operations::show_health, operations::show_readiness, operations::show_metrics, operations::show_index,
+        show_openapi, show_docs,
+    ),
+    tags(
+        (name = "sign-in", description = "Signing in and out"),
+        (name = "accounts", description = "Registering, and one's own account"),
+        (name = "sessions", description = "One session for each device that is signed in"),
+        (name = "try", description = "Something protected, to try an integration with"),
+        (name = "gateways", description = "For gateways and backends"),
+        (name = "operations", description = "For operators"),
+    )
+)]
+struct ApiDoc;
+
+/// The OpenAPI document of a configured service.
+pub fn openapi(config: &Config) -> Document {
+    let mut document = ApiDoc::openapi();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    let server = if config.server.base_path.is_empty() { "/" } else { config.server.base_path.as_str() };
+    document.servers = Some(vec![ServerBuilder::new().url(server).build()]);
+    let token_url = format!("{}/token", config.server.base_path);
+    let flow = Flow::Password(Password::new(token_url, Scopes::new()));
+    let cookie = if config.cookies.secure { "__Host-Http-tacit-access" } else { "tacit-access" };
+    let components = document.components.get_or_insert_with(Default::default);
+    components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([flow])));
+    components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie))));
+    document
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operations", operation_id = "show_openapi",
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
+)]
+pub async fn show_openapi(shared: web::Data<Shared>) -> HttpResponse {
+    respond::ok(&openapi(&shared.app.config))
+}
+
+/// The page that shows this document and tries it out.
+#[utoipa::path(
+    get, path = "/docs", tag = "operations", operation_id = "show_docs",
+    responses((status = 200, description = "HTML", body = String, content_type = "text/html"))
+)]
+pub async fn show_docs(shared: web::Data<Shared>) -> Result<HttpResponse, Failure> {
+    let base = format!("{}/docs/", shared.app.config.server.base_path);
+    let page = file(&shared.app.config, "index.html")?;
+    let html = String::from_utf8_lossy(&page.0).into_owned();
+    // The page names its files relative to itself, and answers without a trailing slash too.
+    let html = html.replacen("<head>", &format!("<head><base href=\"{base}\">"), 1);
+    Ok(with_policy("text/html; charset=utf-8", html.into_bytes()))
+}
+
+/// The page's scripts and styles.
+pub async fn show_docs_file(shared: web::Data<Shared>, name: web::Path<String>) -> Result<HttpResponse, Failure> {
+    let (bytes, content_type) = file(&shared.app.config, &name)?;
+    Ok(with_policy(&content_type, bytes))
+}
+
+fn file(config: &Config, name: &str) -> Result<(Vec<u8>, String), Error> {
+    let url = format!("{}/openapi.json", config.server.base_path);
+    let page = utoipa_swagger_ui::Config::from(url).persist_authorization(false).validator_url("none");
+    let found = utoipa_swagger_ui::serve(name, Arc::new(page))
+        .map_err(|error| Error::Internal(format!("the documentation's page: {error}")))?
+        .ok_or(Error::NotFound)?;
+    Ok((found.bytes.into_owned(), found.content_type))
+}
+
+/// The page's own policy: its scripts, its styles (the library sets some inline), and calls to this service.
+fn with_policy(content_type: &str, bytes: Vec<u8>) -> HttpResponse {
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                  font-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
+        .insert_header((header::CONTENT_TYPE, content_type))
+        .body(bytes)
+}

@@ -1,0 +1,111 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::extract::SignedIn;
+use super::request::Bearer;
+use super::respond::{self, Failure};
+use super::shared::Shared;
+use super::{body, cookies, cross_site, request};
+use crate::error::Error;
+use crate::models::session::RevokedReason;
+use crate::schemas::{EndedResponse, LogoutRequest, MessageResponse, Problem};
+use crate::services::log_out::{self, Proofs, Shown};
+use crate::services::sessions;
+
+/// Signs out: ends every session whose token is shown, in cookies, as Bearer or in the body.
+#[utoipa::path(
+    post, path = "/logout", tag = "sign-in", operation_id = "log_out",
+    request_body = Option<LogoutRequest>,
+    security((), ("cookie" = []), ("oauth2" = [])),
+    responses(
+        (status = 200, description = "Signed out, also when nobody was signed in", body = MessageResponse),
+        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Neither JSON nor a form", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn log_out(
+    shared: web::Data<Shared>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Failure> {
+    let config = &shared.app.config;
+    cross_site::check(&request, config)?;
+    let bearer = match request::bearer(&request) {
+        Bearer::Repeated => return Err(Error::bad_request("There are two Authorization headers").into()),
+        Bearer::Token(token) => Some(token.to_owned()),
+        Bearer::Absent => None,
+    };
+    let sent = body::optional(&request, payload, |form| LogoutRequest {
+        refresh_token: form.get("refresh_token").map(str::to_owned),
+    })
+    .await?;
+    let presented = cookies::presented(&request, &config.cookies);
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let mut shown =
+        Shown { access_tokens: owned(&presented.access), refresh_tokens: owned(&presented.refresh) };
+    shown.access_tokens.extend(bearer);
+    shown.refresh_tokens.extend(sent.refresh_token);
+
+    let proofs = Proofs::of(&shared.app, &shown);
+    if !proofs.is_empty() {
+        shared.blocking(&request, move |app, connection| log_out::log_out(app, connection, &proofs)).await?;
+    }
+    let mut response = respond::ok(&MessageResponse::new("Logged out successfully"));
+    cookies::clear(response.headers_mut(), &config.cookies);
+    Ok(response)
+}
+
+/// Ends all of one's sessions, this one too.
+#[utoipa::path(
+    post, path = "/logout/all", tag = "sessions", operation_id = "log_out_everywhere",
+    security(("cookie" = []), ("oauth2" = [])),
+    responses(
+        (status = 200, description = "Signed out everywhere", body = EndedResponse),
+        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn log_out_everywhere(
+    shared: web::Data<Shared>,
+    request: HttpRequest,
+    who: SignedIn,
+) -> Result<HttpResponse, Failure> {
+    let user_id = who.user_id;
+    let sessions_ended = shared
+        .blocking(&request, move |app, connection| {
+            sessions::end_all(app, connection, user_id, None, RevokedReason::Logout)
+        })
+        .await?;
+    let body = EndedResponse { status: "success", message: "Logged out everywhere", sessions_ended };
+    let mut response = respond::ok(&body);
+    cookies::clear(response.headers_mut(), &shared.app.config.cookies);
+    Ok(response)
+}
+
+/// Ends all of one's sessions but this one.
+#[utoipa::path(
+    post, path = "/logout/others", tag = "sessions", operation_id = "log_out_others",
+    security(("cookie" = []), ("oauth2" = [])),
+    responses(
+        (status = 200, description = "The others are signed out", body = EndedResponse),
+        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn log_out_others(
+    shared: web::Data<Shared>,
+    request: HttpRequest,
+    who: SignedIn,
+) -> Result<HttpResponse, Failure> {
+    let (user_id, session_id) = (who.user_id, who.session_id);
+    let sessions_ended = shared
+        .blocking(&request, move |app, connection| {
+            sessions::end_all(app, connection, user_id, Some(session_id), RevokedReason::Logout)
+        })
+        .await?;
+    Ok(respond::ok(&EndedResponse { status: "success", message: "Logged out everywhere else", sessions_ended }))
+}

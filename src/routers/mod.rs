@@ -1,0 +1,100 @@
+//! HTTP, and nothing but HTTP. [`routes`] is the whole surface as one table.
+
+mod body;
+mod cookies;
+mod cross_site;
+mod docs;
+mod extract;
+mod log_in;
+mod log_out;
+mod me;
+mod observe;
+mod operations;
+mod protected;
+mod refresh;
+mod register;
+mod request;
+mod respond;
+mod route;
+mod sessions;
+mod shared;
+mod sign_in;
+mod silent_refresh;
+mod token;
+mod verify;
+
+use actix_web::middleware::Condition;
+use actix_web::web;
+
+pub use docs::openapi;
+pub use observe::observe;
+pub use route::{Listener, Policy, Route};
+pub use shared::Shared;
+pub use silent_refresh::{Mode, silent_refresh};
+
+use route::route;
+
+/// Where errors carry OAuth's own `error` member too, and every answer is `no-store`.
+const OAUTH_PATHS: [&str; 1] = ["/token"];
+
+/// Every route: path, who may call it, and its methods. GET brings HEAD along; every path answers with and without a
+/// trailing slash; any other method is 405 with Allow.
+///
+/// Middleware, outermost first: `observe` (id, metrics, headers, panics), CORS, and then by policy: `silent_refresh`,
+/// which checks for cross-site requests before it looks at a cookie.
+pub fn routes() -> Vec<Route> {
+    use Listener::{Both, Internal, Public};
+    use Policy::{Anyone, RefreshCookie, SignedIn};
+    vec![
+        route("/register", Anyone, Public).post(register::register_user),
+        route("/login", Anyone, Public).post(log_in::create_login),
+        route("/token", Anyone, Public).post(token::create_token),
+        route("/refresh", RefreshCookie, Public).post(refresh::refresh_session),
+        route("/logout", Anyone, Public).post(log_out::log_out),
+        route("/logout/all", SignedIn, Public).post(log_out::log_out_everywhere),
+        route("/logout/others", SignedIn, Public).post(log_out::log_out_others),
+        route("/me", SignedIn, Public).get(me::show_me).patch(me::update_me),
+        route("/me/password", SignedIn, Public).post(me::change_password),
+        route("/sessions", SignedIn, Public).get(sessions::list_sessions),
+        route("/sessions/{id}", SignedIn, Public).delete(sessions::delete_session),
+        route("/protected", SignedIn, Public).get(protected::show_protected),
+        route("/admin", SignedIn, Public).get(protected::show_admin),
+        route("/verify", SignedIn, Internal).any(verify::verify_request),
+        route("/healthz", Anyone, Both).get(operations::show_health),
+        route("/readyz", Anyone, Internal).get(operations::show_readiness),
+        route("/metrics", Anyone, Internal).get(operations::show_metrics),
+        route("/openapi.json", Anyone, Public).get(docs::show_openapi),
+        route("/docs", Anyone, Public).get(docs::show_docs),
+        route("/docs/{file}", Anyone, Public).get(docs::show_docs_file),
+        route("/", Anyone, Public).get(operations::show_index),
+    ]
+}
+
+/// The application for one listener, as the server and tests build it.
+#[macro_export]
+macro_rules! service {
+    ($shared:expr, $listener:expr) => {{
+        let shared: actix_web::web::Data<$crate::routers::Shared> = $shared;
+        actix_web::App::new()
+            .app_data(shared.clone())
+            .configure(|config| $crate::routers::configure(config, &shared, $listener))
+            .wrap($crate::routers::cors(&shared))
+            .wrap(actix_web::middleware::from_fn($crate::routers::observe))
+    }};
+}
+
+/// CORS, where origins are listed.
+pub fn cors(shared: &Shared) -> Condition<actix_cors::Cors> {
+    let config = &shared.app.config;
+    Condition::new(!config.cross_site.allowed_origins.is_empty(), cross_site::cors(config))
+}
+
+/// Registers the routes of a listener, and 404 for everything else.
+pub fn configure(config: &mut web::ServiceConfig, shared: &Shared, listener: Listener) {
+    let separate = shared.app.config.server.internal_listen.is_some();
+    let base_path = &shared.app.config.server.base_path;
+    for route in routes().into_iter().filter(|route| route.answers_on(listener, separate)) {
+        route.register(config, base_path);
+    }
+    config.default_service(web::to(|| async { respond::response(&crate::error::Error::NotFound) }));
+}

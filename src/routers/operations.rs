@@ -1,0 +1,74 @@
+//! What operators and their tools ask.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::respond::{self, Failure};
+use super::shared::Shared;
+use crate::app::Readings;
+use crate::error::Error;
+use crate::schemas::{HealthResponse, IndexResponse, Problem, ReadinessResponse};
+
+/// A poll older than this many seconds means that revocations arrive late: not ready.
+const POLL_OVERDUE_SECONDS: u64 = 10;
+
+/// Whether the process lives.
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations", operation_id = "show_health",
+    responses((status = 200, description = "Alive", body = HealthResponse))
+)]
+pub async fn show_health() -> HttpResponse {
+    respond::ok(&HealthResponse { status: "ok" })
+}
+
+/// Whether requests can be answered: the database, its migrations and the revocation poll.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", operation_id = "show_readiness",
+    responses(
+        (status = 200, description = "Ready", body = ReadinessResponse),
+        (status = 503, description = "Not ready", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn show_readiness(shared: web::Data<Shared>, request: HttpRequest) -> Result<HttpResponse, Failure> {
+    shared.blocking(&request, |_, connection| Ok(crate::models::session::now(connection)?)).await?;
+    let app = &shared.app;
+    let age = app.revocations.polled().map(|polled| app.clock.instant().saturating_duration_since(polled).as_secs());
+    match age {
+        None => Err(Error::NotReady("the revoked sessions were not loaded yet").into()),
+        Some(age) if age > POLL_OVERDUE_SECONDS => Err(Error::NotReady("the revocation poll fails").into()),
+        Some(revocation_poll_age) => Ok(respond::ok(&ReadinessResponse { status: "ready", revocation_poll_age })),
+    }
+}
+
+/// Prometheus metrics.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations", operation_id = "show_metrics",
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))
+)]
+pub async fn show_metrics(shared: web::Data<Shared>) -> HttpResponse {
+    let app = &shared.app;
+    let (pool_connections, pool_idle) = app.database.connections();
+    let readings = Readings {
+        hash_queue_waiting: app.hasher.waiting(),
+        pool_connections,
+        pool_idle,
+        revoked_sessions: app.revocations.sizes().0,
+        revocation_poll_age: app
+            .revocations
+            .polled()
+            .map(|polled| app.clock.instant().saturating_duration_since(polled)),
+    };
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .body(app.metrics.render(&readings))
+}
+
+/// What this is, and where its documentation stands.
+#[utoipa::path(
+    get, path = "/", tag = "operations", operation_id = "show_index",
+    responses((status = 200, description = "The service", body = IndexResponse))
+)]
+pub async fn show_index(shared: web::Data<Shared>) -> HttpResponse {
+    let docs = format!("{}/docs", shared.app.config.server.base_url());
+    respond::ok(&IndexResponse { name: "tacit", docs })
+}

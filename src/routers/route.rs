@@ -1,0 +1,128 @@
+use actix_web::dev::ServiceRequest;
+use actix_web::body::BoxBody;
+use actix_web::http::Method;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
+
+use super::respond;
+use super::silent_refresh::{Mode, silent_refresh};
+
+/// Who may call a route. A route cannot be written without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Anybody; nobody is signed in.
+    Anyone,
+    /// Whoever is signed in, by Bearer, access cookie or silent refresh; anybody else gets 401.
+    SignedIn,
+    /// Whoever holds a refresh cookie, which is used at once.
+    RefreshCookie,
+}
+
+/// Where a route answers once `server.internal_listen` is set; without it there is one listener for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// The public listener.
+    Public,
+    /// The internal listener, for gateways and operators.
+    Internal,
+    /// Both.
+    Both,
+}
+
+/// One path with its policy and methods.
+pub struct Route {
+    /// Below `server.base_path`, without a trailing slash.
+    pub path: &'static str,
+    /// Who may call it.
+    pub policy: Policy,
+    /// Where it answers.
+    pub listener: Listener,
+    /// The methods it has; empty: all.
+    pub methods: Vec<Method>,
+    handlers: Vec<actix_web::Route>,
+}
+
+/// Begins a route.
+pub fn route(path: &'static str, policy: Policy, listener: Listener) -> Route {
+    Route { path, policy, listener, methods: Vec::new(), handlers: Vec::new() }
+}
+
+macro_rules! method {
+    ($name:ident, $($method:ident),+) => {
+        /// Adds a method's handler.
+        pub fn $name<F, Args>(mut self, handler: F) -> Self
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            self.methods.extend([$(Method::$method),+]);
+            let methods = guard::fn_guard(|context| [$(Method::$method),+].contains(&context.head().method));
+            self.handlers.push(web::route().guard(methods).to(handler));
+            self
+        }
+    };
+}
+
+impl Route {
+    method!(get, GET, HEAD);
+    method!(post, POST);
+    method!(patch, PATCH);
+    method!(delete, DELETE);
+
+    /// The same handler for every method.
+    pub fn any<F, Args>(mut self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.handlers.push(web::route().to(handler));
+        self
+    }
+
+    /// Whether this route answers on a listener; `separate`: there are two.
+    pub fn answers_on(&self, listener: Listener, separate: bool) -> bool {
+        !separate || self.listener == listener || self.listener == Listener::Both
+    }
+
+    pub(super) fn register(self, config: &mut web::ServiceConfig, base_path: &str) {
+        let mode = match self.policy {
+            Policy::Anyone => None,
+            Policy::SignedIn => Some(Mode::WhenNeeded),
+            Policy::RefreshCookie => Some(Mode::Now),
+        };
+        let methods = self.methods.clone();
+        let resource = self.into_resource(base_path);
+        let Some(mode) = mode else {
+            config.service(resource);
+            return;
+        };
+        config.service(resource.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+            let known = methods.is_empty() || methods.contains(request.method());
+            async move {
+                // A method that the route lacks is 405 for everybody, and refreshes nothing.
+                if known { silent_refresh(mode, request, next).await } else { next.call(request).await }
+            }
+        })));
+    }
+
+    fn into_resource(self, base_path: &str) -> Resource {
+        let path = format!("{base_path}{}", self.path);
+        let paths = match path.strip_suffix('/') {
+            Some("") => vec![path],
+            Some(bare) => vec![bare.to_owned(), path.clone()],
+            None => vec![format!("{path}/"), path],
+        };
+        let allow: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        let allow = allow.join(", ");
+        let mut resource = web::resource(paths);
+        for handler in self.handlers {
+            resource = resource.route(handler);
+        }
+        resource.default_service(web::to(move || {
+            let response = respond::method_not_allowed(&allow);
+            async { response }
+        }))
+    }
+}

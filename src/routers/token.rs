@@ -1,0 +1,258 @@
+//! The token endpoint, in both its dialects: RFC 6749 for a form with `grant_type`, FastAPI's for one without.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::body::Form;
+use super::respond::{self, Failure};
+use super::shared::Shared;
+use super::sign_in::sign_in;
+use super::{body, cross_site, request};
+use crate::app::App;
+use crate::error::Error;
+use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
+use crate::services::refresh::{self, Delivery, Echo, Refreshed};
+use crate::types::{Identifier, Password};
+
+/// Parameters that may come once only (RFC 6749, section 3.2).
+const PARAMETERS: [&str; 7] =
+    ["grant_type", "username", "password", "refresh_token", "scope", "client_id", "client_secret"];
+
+/// The two dialects, told apart here and nowhere else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    OAuth,
+    FastApi,
+}
+
+/// The OAuth 2.0 token endpoint.
+///
+/// Forms, URL-encoded or multipart. With `grant_type` (password, refresh_token) errors are those of RFC 6749, without it
+/// those of FastAPI's OAuth2PasswordRequestForm. Never sets or reads a cookie.
+#[utoipa::path(
+    post, path = "/token", tag = "sign-in", operation_id = "create_token",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Tokens", body = TokenResponse),
+        (status = 400, description = "Refused, with grant_type", body = OAuthProblem),
+        (status = 401, description = "Wrong name or password, without grant_type; or a wrong client", body = FormProblem),
+        (status = 403, description = "Closed, without grant_type", body = FormProblem),
+        (status = 413, description = "The body is too large", body = crate::schemas::Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not a form", body = crate::schemas::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Missing fields, without grant_type", body = FormProblem),
+        (status = 503, description = "Overloaded, or the database is away", body = crate::schemas::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create_token(
+    shared: web::Data<Shared>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Failure> {
+    let form = body::form(&request, payload).await?;
+    let dialect = if form.get("grant_type").is_some() { Dialect::OAuth } else { Dialect::FastApi };
+    let answer = match check_form(&request, &form, dialect) {
+        Err(refused) => Ok(refused),
+        Ok(()) => match form.get("grant_type") {
+            None | Some("password") => password_grant(&shared, &request, &form, dialect).await,
+            Some("refresh_token") => refresh_grant(&shared, &request, &form).await,
+            Some(_) => Ok(oauth_error("unsupported_grant_type", "This grant type is not supported")),
+        },
+    };
+    Ok(answer?)
+}
+
+/// The fields of the form.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form in OpenAPI; the form itself is read field by field")]
+pub struct TokenForm {
+    /// "password" or "refresh_token"; without it the form is FastAPI's.
+    grant_type: Option<String>,
+    /// A username or an e-mail address.
+    username: Option<String>,
+    /// As registered.
+    #[schema(format = Password)]
+    password: Option<String>,
+    /// With grant_type refresh_token.
+    refresh_token: Option<String>,
+    /// Space-separated.
+    scope: Option<String>,
+    /// Public use needs none.
+    client_id: Option<String>,
+    /// A confidential client's.
+    client_secret: Option<String>,
+}
+
+fn check_form(request: &HttpRequest, form: &Form, dialect: Dialect) -> Result<(), HttpResponse> {
+    if let Some(name) = form.repeated(&PARAMETERS) {
+        return Err(match dialect {
+            Dialect::OAuth => oauth_error("invalid_request", &format!("The parameter {name} came more than once")),
+            Dialect::FastApi if name == "grant_type" => {
+                oauth_error("invalid_request", "The parameter grant_type came more than once")
+            }
+            Dialect::FastApi => {
+                let loc = PARAMETERS.into_iter().find(|parameter| *parameter == name).unwrap_or_default();
+                fields_refused(vec![FormProblemDetail {
+                    kind: "multiple",
+                    loc: ["body", loc],
+                    msg: "Field came more than once",
+                }])
+            }
+        });
+    }
+    if form.get("client_secret").is_some() || presents_basic_client(request) {
+        let description = "The client is unknown or its secret is wrong";
+        return Err(respond::oauth(StatusCode::UNAUTHORIZED, "invalid_client", description, None));
+    }
+    Ok(())
+}
+
+/// Whether HTTP Basic names a client; one with an empty id (what Swagger UI sends for a public client) is none.
+fn presents_basic_client(request: &HttpRequest) -> bool {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    let header = request::header_text(request, &header::AUTHORIZATION).unwrap_or_default();
+    let Some((scheme, encoded)) = header.split_once(' ') else { return false };
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return false;
+    }
+    match BASE64_STANDARD.decode(encoded.trim()) {
+        Ok(decoded) => !decoded.is_empty() && !decoded.starts_with(b":"),
+        Err(_) => true,
+    }
+}
+
+async fn password_grant(
+    shared: &Shared,
+    request: &HttpRequest,
+    form: &Form,
+    dialect: Dialect,
+) -> Result<HttpResponse, Error> {
+    if !shared.app.config.oauth.password_grant {
+        return Ok(match dialect {
+            Dialect::OAuth => oauth_error("unsupported_grant_type", "The password grant is switched off"),
+            Dialect::FastApi => {
+                let body = FormProblem::Sentence { detail: "The password grant is switched off" };
+                respond::json(&mut HttpResponse::Forbidden(), &body)
+            }
+        });
+    }
+    let (Some(username), Some(password)) = (form.get("username"), form.get("password")) else {
+        return Ok(missing(form, dialect));
+    };
+    let Some(password) = Password::new(password.to_owned()) else {
+        return Ok(match dialect {
+            Dialect::OAuth => oauth_error("invalid_request", "A password has at most 1024 bytes"),
+            Dialect::FastApi => {
+                let body = FormProblem::Sentence { detail: "A password has at most 1024 bytes" };
+                respond::json(&mut HttpResponse::BadRequest(), &body)
+            }
+        });
+    };
+    let identifier = Identifier::parse(username);
+    match sign_in(shared, request, "/token", identifier, password, Vec::new()).await {
+        Ok(opened) => {
+            let foreign = cross_site::is_foreign_page(request, &shared.app.config);
+            Ok(respond::ok(&TokenResponse {
+                expires_in: opened.access.expires_in(),
+                expires_at: opened.access.expires_at().to_iso8601(),
+                scope: opened.access.claims.scope.clone(),
+                access_token: opened.access.text,
+                token_type: "bearer",
+                refresh_token: (!foreign).then_some(opened.refresh.text),
+                rotated: None,
+            }))
+        }
+        Err(Error::InvalidCredentials) => Ok(wrong_password(dialect)),
+        Err(Error::SessionLimit) => Ok(match dialect {
+            Dialect::OAuth => oauth_error("invalid_grant", "Too many sessions"),
+            Dialect::FastApi => {
+                respond::json(&mut HttpResponse::Forbidden(), &FormProblem::Sentence { detail: "Too many sessions" })
+            }
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+fn wrong_password(dialect: Dialect) -> HttpResponse {
+    const WRONG: &str = "Incorrect username or password";
+    match dialect {
+        Dialect::OAuth => oauth_error("invalid_grant", WRONG),
+        Dialect::FastApi => {
+            let mut builder = HttpResponse::Unauthorized();
+            builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            respond::json(&mut builder, &FormProblem::Sentence { detail: WRONG })
+        }
+    }
+}
+
+fn missing(form: &Form, dialect: Dialect) -> HttpResponse {
+    let absent = ["username", "password"].into_iter().filter(|name| form.get(name).is_none());
+    match dialect {
+        Dialect::OAuth => {
+            let names: Vec<&str> = absent.collect();
+            oauth_error("invalid_request", &format!("Missing: {}", names.join(", ")))
+        }
+        Dialect::FastApi => fields_refused(
+            absent
+                .map(|name| FormProblemDetail { kind: "missing", loc: ["body", name], msg: "Field required" })
+                .collect(),
+        ),
+    }
+}
+
+fn fields_refused(detail: Vec<FormProblemDetail>) -> HttpResponse {
+    respond::json(&mut HttpResponse::UnprocessableEntity(), &FormProblem::Fields { detail })
+}
+
+fn oauth_error(error: &'static str, description: &str) -> HttpResponse {
+    respond::oauth(StatusCode::BAD_REQUEST, error, description, None)
+}
+
+async fn refresh_grant(shared: &Shared, request: &HttpRequest, form: &Form) -> Result<HttpResponse, Error> {
+    let Some(text) = form.get("refresh_token") else {
+        return Ok(oauth_error("invalid_request", "Missing: refresh_token"));
+    };
+    let app = &shared.app;
+    let outcome = match refresh::candidates(app, std::iter::once(text)) {
+        Err(refused) => Err(refused),
+        Ok(candidates) => {
+            let device = request::device(request);
+            shared
+                .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &device))
+                .await?
+        }
+    };
+    match outcome {
+        Ok(refreshed) => {
+            let foreign = cross_site::is_foreign_page(request, &app.config);
+            Ok(respond::ok(&refreshed_response(app, refreshed, text, foreign)))
+        }
+        Err(refused) => Ok(respond::oauth(
+            StatusCode::BAD_REQUEST,
+            "invalid_grant",
+            "The refresh token is invalid, expired or revoked",
+            Some(respond::refusal_code(refused.refusal())),
+        )),
+    }
+}
+
+/// What a client that stores tokens itself is told. A token that may no longer go out is left away: the client keeps its own.
+fn refreshed_response(app: &App, refreshed: Refreshed, presented: &str, foreign: bool) -> TokenResponse {
+    let deliverable = matches!(refresh::delivery(app, &refreshed), Delivery::Good | Delivery::Recheck);
+    let minted = match (refreshed.refresh, refreshed.echo) {
+        (Some(issued), _) | (None, Echo::Branch(issued)) => Some(issued.text),
+        (None, Echo::Presented) => Some(presented.to_owned()),
+        (None, Echo::Nothing) => None,
+    };
+    let refresh_token = minted.filter(|_| deliverable && !foreign);
+    TokenResponse {
+        expires_in: refreshed.access.expires_in(),
+        expires_at: refreshed.access.expires_at().to_iso8601(),
+        scope: refreshed.access.claims.scope.clone(),
+        access_token: refreshed.access.text,
+        token_type: "bearer",
+        rotated: Some(refresh_token.as_deref().is_some_and(|token| token != presented)),
+        refresh_token,
+    }
+}

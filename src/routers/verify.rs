@@ -1,0 +1,79 @@
+//! GET /verify: whether a request is signed in, asked by gateways and backends.
+
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::extract::SignedIn;
+use super::request;
+use crate::schemas::Problem;
+use crate::services::authenticate::Identity;
+
+/// All but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Says whether the request is signed in, and as whom. Every method alike; no body is read.
+///
+/// The identity headers are always all there, empty where there is no value. `Authorization` holds a good access token,
+/// and is given only to a peer among `server.trusted_proxies`.
+#[utoipa::path(
+    get, path = "/verify", tag = "gateways", operation_id = "verify_request",
+    security(("cookie" = []), ("oauth2" = [])),
+    responses(
+        (status = 200, description = "Signed in", headers(
+            ("X-Auth-User-Id" = String, description = "The user's id"),
+            ("X-Auth-Username" = String, description = "The username, percent-encoded where it is not visible ASCII"),
+            ("X-Auth-Roles" = String, description = "The roles, joined by commas"),
+            ("X-Auth-Session" = String, description = "The session's id"),
+            ("Authorization" = String, description = "Bearer and a good access token, for trusted proxies"),
+        )),
+        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn verify_request(request: HttpRequest, who: SignedIn) -> HttpResponse {
+    let mut response = HttpResponse::Ok().finish();
+    add_identity(response.headers_mut(), &who, request::peer_is_trusted(&request));
+    response
+}
+
+fn add_identity(headers: &mut HeaderMap, who: &Identity, trusted: bool) {
+    let mut put = |name: &'static str, value: &str| {
+        // What was encoded is visible ASCII; a header of any value is better than none, which a client's own could fill.
+        let value = HeaderValue::from_str(&visible(value)).unwrap_or_else(|_| HeaderValue::from_static(""));
+        headers.insert(HeaderName::from_static(name), value);
+    };
+    put("x-auth-user-id", &who.user_id.to_string());
+    put("x-auth-username", who.username.as_deref().unwrap_or_default());
+    put("x-auth-roles", who.role.as_str());
+    put("x-auth-session", &who.session_id.to_string());
+    let bearer = if trusted { format!("Bearer {}", who.token) } else { String::new() };
+    if let Ok(bearer) = HeaderValue::try_from(bearer) {
+        headers.insert(header::AUTHORIZATION, bearer);
+    }
+}
+
+/// As it is if it is visible ASCII, else percent-encoded UTF-8. A percent sign is encoded too: nobody may choose a name
+/// that reads as another once decoded.
+fn visible(value: &str) -> String {
+    if value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%') {
+        value.to_owned()
+    } else {
+        utf8_percent_encode(value, RESERVED).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn names_travel_as_visible_ascii_and_decode_to_one_name_only() {
+        assert_eq!(visible("ada"), "ada");
+        assert_eq!(visible("Ada Lovelace"), "Ada%20Lovelace");
+        assert_eq!(visible("안녕"), "%EC%95%88%EB%85%95");
+        assert_eq!(visible("%61da"), "%2561da");
+        assert_eq!(visible(""), "");
+    }
+}

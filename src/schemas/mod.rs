@@ -1,0 +1,16 @@
+//! What requests and responses look like: serde and OpenAPI, known by `routers` only.
+
+mod accounts;
+mod operations;
+mod problems;
+mod sessions;
+mod tokens;
+
+pub use accounts::{
+    ChangePasswordRequest, LoginRequest, LoginResponse, LogoutRequest, MessageResponse, ProtectedResponse,
+    RegisterRequest, RegisterResponse, UpdateMeRequest, UserResponse,
+};
+pub use operations::{HealthResponse, IndexResponse, ReadinessResponse};
+pub use problems::{FieldProblem, FormProblem, FormProblemDetail, OAuthProblem, Problem};
+pub use sessions::{EndedResponse, SessionResponse, SessionsResponse};
+pub use tokens::TokenResponse;

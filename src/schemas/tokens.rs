@@ -1,0 +1,25 @@
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A successful answer of the token endpoint (RFC 6749, section 5.1).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenResponse {
+    /// A JWT.
+    pub access_token: String,
+    /// Always "bearer".
+    pub token_type: &'static str,
+    /// The access token's lifetime, in seconds.
+    pub expires_in: i64,
+    /// When it runs out: ISO 8601, UTC.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    /// Absent for a page of another origin, and when a refresh leaves the client its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// Granted scope, unless empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// After a refresh: whether `refresh_token` differs from the one presented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotated: Option<bool>,
+}

@@ -1,0 +1,110 @@
+//! What a signed-in user sees and changes of the own account.
+
+use super::passwords;
+use super::register;
+use super::sessions::{self, Opened};
+use crate::app::App;
+use crate::error::{Error, FieldError, Refusal};
+use crate::models::session::{self, Device, RevokedReason};
+use crate::models::user::{self, User, UserChange};
+use crate::models::{AnyConnection, transaction};
+use crate::types::{Email, Password, SessionId, UserId, Username};
+
+/// The signed-in user as the database has it now; one who was disabled or deleted meanwhile is not signed in.
+pub fn load(connection: &mut AnyConnection, id: UserId) -> Result<User, Error> {
+    match user::find(connection, id)? {
+        Some(user) if !user.disabled => Ok(user),
+        _ => Err(Refusal::UserDisabled.into()),
+    }
+}
+
+/// The signed-in user, if the database says that it is an administrator.
+pub fn load_admin(connection: &mut AnyConnection, id: UserId) -> Result<User, Error> {
+    let user = load(connection, id)?;
+    if user.role().is_admin() { Ok(user) } else { Err(Error::AdminRequired) }
+}
+
+/// New names; the outer `None` leaves one as it is, the inner one removes it.
+#[derive(Clone, Debug, Default)]
+pub struct NewNames {
+    username: Option<Option<Username>>,
+    email: Option<Option<Email>>,
+}
+
+impl NewNames {
+    /// Checks the shape; an empty text removes the name like null.
+    pub fn parse(username: Option<Option<String>>, email: Option<Option<String>>) -> Result<Self, Error> {
+        let mut fields = Vec::new();
+        let mut wrong = |field, message: &str| fields.push(FieldError { field, message: message.to_owned() });
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let username = username
+            .map(|name| given(name).map(|text| text.parse::<Username>().map_err(|m| wrong("username", m))).transpose())
+            .transpose();
+        let email = email
+            .map(|email| given(email).map(|text| text.parse::<Email>().map_err(|m| wrong("email", m))).transpose())
+            .transpose();
+        match (username, email) {
+            (Ok(None), Ok(None)) => Err(Error::bad_request("Nothing to change: send username or email")),
+            (Ok(username), Ok(email)) => Ok(Self { username, email }),
+            _ => {
+                let detail = fields.first().map_or_else(String::new, |field| field.message.clone());
+                Err(Error::BadRequest { detail, fields })
+            }
+        }
+    }
+}
+
+/// Changes the names of a user whose password was just checked.
+pub fn rename(app: &App, connection: &mut AnyConnection, seen: &User, names: &NewNames) -> Result<User, Error> {
+    let keeps_username = names.username.as_ref().map_or(seen.username.is_some(), Option::is_some);
+    let keeps_email = names.email.as_ref().map_or(seen.email.is_some(), Option::is_some);
+    if !keeps_username && !keeps_email {
+        return Err(Error::bad_request("An account keeps a username or an e-mail address"));
+    }
+    let change = UserChange {
+        username: names.username.as_ref().map(Option::as_ref),
+        email: names.email.as_ref().map(Option::as_ref),
+        ..UserChange::default()
+    };
+    let changed = transaction(connection, |connection| {
+        let new_username = change.username.flatten().filter(|name| Some(name.canonical()) != seen.username_canonical.as_deref());
+        let new_email = change.email.flatten().filter(|email| Some(email.canonical()) != seen.email_canonical.as_deref());
+        register::check_free(connection, new_username, new_email)?;
+        user::update(connection, seen.id, seen.version, &change)
+    })?;
+    let user = changed.ok_or(Error::Conflict)?;
+    app.revocations.add_user(user.id, user.version, app.clock.now());
+    log::info!(event = "user_renamed", outcome = "success", subject:% = user.id; "a user changed the own names");
+    Ok(user)
+}
+
+/// Before the hash: whether the new password will do.
+pub fn check_new_password(app: &App, user: &User, password: &Password) -> Result<(), Error> {
+    let names: Vec<&str> = user.username.as_deref().into_iter().chain(user.email.as_deref()).collect();
+    passwords::check_new(password, &names, app.config.passwords.min_length)
+}
+
+/// Stores a new password: every other session ends, and the caller's own gives way to a new one.
+pub fn change_password(
+    app: &App,
+    connection: &mut AnyConnection,
+    seen: &User,
+    acting: SessionId,
+    password_hash: &str,
+    device: &Device,
+) -> Result<Opened, Error> {
+    let change = UserChange { password_hash: Some(password_hash), ..UserChange::default() };
+    let (opened, ended) = transaction(connection, |connection| {
+        let user = user::update(connection, seen.id, seen.version, &change)?.ok_or(Error::Conflict)?;
+        session::revoke(connection, acting, RevokedReason::Superseded)?;
+        let ended = session::revoke_all_of(connection, user.id, None, RevokedReason::Password)?;
+        let now = user.updated_at;
+        let (opened, _) = sessions::open(app, connection, &user, now, device, "")?;
+        Ok::<_, Error>((opened, ended))
+    })?;
+    sessions::note_revoked(app, &[acting], RevokedReason::Superseded);
+    sessions::note_revoked(app, &ended, RevokedReason::Password);
+    app.revocations.add_user(opened.user.id, opened.user.version, app.clock.now());
+    log::info!(event = "password_changed", outcome = "success", subject:% = opened.user.id; "a user changed the own password");
+    Ok(opened)
+}

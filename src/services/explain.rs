@@ -1,0 +1,128 @@
+//! Why a token is good or not, in plain words, for an operator who holds it.
+
+use super::refresh_token::{RefreshToken, Unusable};
+use super::tokens::{self, Claims, Flaw};
+use crate::app::App;
+use crate::error::Error;
+use crate::models::AnyConnection;
+use crate::models::session;
+use crate::models::user;
+use crate::types::{SessionId, Timestamp};
+
+/// What there is to say of a token.
+#[derive(Debug)]
+pub struct Explanation {
+    /// Whether it would be accepted now.
+    pub good: bool,
+    /// Sentences, in the order in which things were checked.
+    pub lines: Vec<String>,
+}
+
+/// Explains an access or a refresh token.
+pub fn explain(app: &App, connection: &mut AnyConnection, text: &str) -> Result<Explanation, Error> {
+    if text.starts_with("rt1_") {
+        explain_refresh_token(app, connection, text)
+    } else {
+        explain_access_token(app, connection, text)
+    }
+}
+
+fn explain_access_token(app: &App, connection: &mut AnyConnection, text: &str) -> Result<Explanation, Error> {
+    let (mut good, claims, first) = match tokens::verify(app, text) {
+        Ok(claims) => (true, Some(claims), "Its signature, issuer, audience and lifetime are good.".to_owned()),
+        Err(flaw) => {
+            let sentence = sentence(app, &flaw);
+            let claims = if let Flaw::Expired(claims) = flaw { Some(*claims) } else { None };
+            (false, claims, sentence)
+        }
+    };
+    let mut lines = vec!["This is an access token.".to_owned(), first];
+    if let Some(claims) = claims {
+        good &= explain_session(connection, claims.sid, &mut lines)?;
+        good &= explain_version(connection, &claims, &mut lines)?;
+    }
+    Ok(Explanation { good, lines })
+}
+
+fn sentence(app: &App, flaw: &Flaw) -> String {
+    let tokens = &app.config.tokens;
+    match flaw {
+        Flaw::Shape => "It is not three base64url parts joined by dots: not a JWT at all, or cut in copying.".to_owned(),
+        Flaw::Header => "Its header is not exactly alg, typ and kid: another service made it, or somebody altered it.".to_owned(),
+        Flaw::Type => "Its typ is not at+jwt: it is no access token of ours.".to_owned(),
+        Flaw::UnknownKey => "Its kid names none of our keys: it was signed with another secret, or with one that was dropped from tokens.previous_secrets.".to_owned(),
+        Flaw::Algorithm => "Its alg is not the algorithm of the key that its kid names.".to_owned(),
+        Flaw::Signature => "Its signature is wrong: it was altered, or signed with another secret.".to_owned(),
+        Flaw::Claims => "A claim is missing or of the wrong type.".to_owned(),
+        Flaw::Issuer => format!("Its iss is not {}: check tokens.issuer and server.public_url on every replica.", tokens.issuer),
+        Flaw::Audience => format!("Its aud is not {}: check tokens.audience.", tokens.audience),
+        Flaw::NotYetValid => "Its nbf lies in the future: check the clocks.".to_owned(),
+        Flaw::Expired(claims) => format!("It ran out at {}.", Timestamp::from_unix_seconds(claims.exp).to_iso8601()),
+    }
+}
+
+fn explain_session(connection: &mut AnyConnection, id: SessionId, lines: &mut Vec<String>) -> Result<bool, Error> {
+    let Some((session, user, now)) = session::find_now(connection, id)? else {
+        lines.push(format!("The database holds no session {id}: it is another database, or the session was purged."));
+        return Ok(false);
+    };
+    if let (Some(reason), Some(at)) = (session.revocation(), session.revoked_at) {
+        lines.push(format!("Its session was ended at {} (reason: {}).", at.to_iso8601(), reason.as_str()));
+        return Ok(false);
+    }
+    if session.is_expired(now) {
+        let limit = session.expires_at.min(session.idle_at());
+        lines.push(format!("Its session ended by itself at {}.", limit.to_iso8601()));
+        return Ok(false);
+    }
+    match user {
+        None => lines.push("Its user was deleted.".to_owned()),
+        Some(user) if user.disabled => lines.push(format!("Its user, {}, is disabled.", user.display_name())),
+        Some(user) => {
+            lines.push(format!("Its session lives, in generation {}, and belongs to {}.", session.generation, user.display_name()));
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn explain_version(connection: &mut AnyConnection, claims: &Claims, lines: &mut Vec<String>) -> Result<bool, Error> {
+    match user::find(connection, claims.sub)? {
+        Some(user) if user.version > claims.ver => {
+            lines.push("Its user's role, name, password or state changed after it was minted: it is stale, and a refresh replaces it.".to_owned());
+            Ok(false)
+        }
+        _ => Ok(true),
+    }
+}
+
+fn explain_refresh_token(app: &App, connection: &mut AnyConnection, text: &str) -> Result<Explanation, Error> {
+    let mut lines = vec!["This is a refresh token.".to_owned()];
+    let token = match RefreshToken::decode(&app.refresh_keys, text, app.clock.now()) {
+        Ok(token) => token,
+        Err(Unusable::Invalid) => {
+            lines.push("Its MAC is wrong: it was cut or altered, or signed with another secret than those of [sessions].".to_owned());
+            return Ok(Explanation { good: false, lines });
+        }
+        Err(Unusable::Expired) => {
+            lines.push("Its session's absolute limit has passed.".to_owned());
+            return Ok(Explanation { good: false, lines });
+        }
+    };
+    lines.push(format!("Its MAC is good; it is of generation {} of session {}.", token.generation, token.session_id));
+    let lives = explain_session(connection, token.session_id, &mut lines)?;
+    let Some((session, ..)) = session::find_now(connection, token.session_id)? else {
+        return Ok(Explanation { good: false, lines });
+    };
+    if token.secret_hash() != session.secret_hash.as_slice() {
+        lines.push("Its secret part is not the session's: somebody else made it with our key, or the database is another one.".to_owned());
+        return Ok(Explanation { good: false, lines });
+    }
+    let behind = session.generation.saturating_sub(token.generation);
+    if behind > 1 {
+        lines.push(format!("It is {behind} generations old: presenting it would count as theft and end the session."));
+    } else if behind == 1 {
+        lines.push("It is the predecessor of the current generation: within its rules it is still answered.".to_owned());
+    }
+    Ok(Explanation { good: lives && behind <= 1, lines })
+}

@@ -1,0 +1,99 @@
+//! Signing in with a password: one function before the hash, one after it, and the hash between them on threads of its own.
+
+use super::passwords::{self, Checked};
+use super::refresh_token::RefreshToken;
+use super::sessions::{self, Opened};
+use crate::app::App;
+use crate::error::Error;
+use crate::models::session::{self, Device, RevokedReason};
+use crate::models::user::{self, User};
+use crate::models::{AnyConnection, transaction};
+use crate::types::{Identifier, Password, SessionId};
+
+/// A sign-in whose password is still to be checked. An unknown or disabled user has one too, so that all take the same.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    user: Option<User>,
+    stored_hash: String,
+    cost: u32,
+}
+
+impl Attempt {
+    /// Checks the password: a quarter of a second of one core at cost 12, so never on a thread that serves requests.
+    pub fn check(&self, password: &Password) -> Result<Checked, Error> {
+        passwords::check(password, &self.stored_hash, self.cost)
+    }
+}
+
+/// Looks up who wants to sign in; `None` is a name that nobody can have.
+pub fn begin(app: &App, connection: &mut AnyConnection, identifier: Option<&Identifier>) -> Result<Attempt, Error> {
+    let user = match identifier {
+        Some(identifier) => user::find_by_identifier(connection, identifier)?,
+        None => None,
+    };
+    let user = user.filter(|user| !user.disabled);
+    Ok(attempt_of(app, user))
+}
+
+/// The same for a user who is signed in already and confirms something with the password.
+pub fn begin_confirmation(app: &App, user: User) -> Attempt {
+    attempt_of(app, Some(user))
+}
+
+fn attempt_of(app: &App, user: Option<User>) -> Attempt {
+    let cost = app.config.passwords.bcrypt_cost;
+    let stored_hash = user.as_ref().map_or_else(|| passwords::dummy(cost), |user| user.password_hash.clone());
+    Attempt { user, stored_hash, cost }
+}
+
+/// What a sign-in led to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Signed in.
+    Opened(Box<Opened>),
+    /// The account changed while the password was checked: begin anew.
+    Changed,
+}
+
+/// Opens a session if the password was right. `replaced` are the refresh tokens that the browser still held: their
+/// sessions end, since the new one takes their place.
+pub fn finish(
+    app: &App,
+    connection: &mut AnyConnection,
+    attempt: &Attempt,
+    checked: &Checked,
+    device: &Device,
+    replaced: &[RefreshToken],
+) -> Result<Outcome, Error> {
+    let Some(user) = attempt.user.as_ref().filter(|_| checked.correct) else {
+        return Err(Error::InvalidCredentials);
+    };
+    let opened = transaction(connection, |connection| {
+        let touched = user::touch_sign_in(connection, user.id, user.version, checked.rehash.as_deref())?;
+        let Some(user) = touched else { return Ok(None) };
+        let now = user.last_signed_in_at.unwrap_or(user.updated_at);
+        let (opened, evicted) = sessions::open(app, connection, &user, now, device, "")?;
+        let superseded = supersede(connection, replaced)?;
+        Ok::<_, Error>(Some((opened, evicted, superseded)))
+    })?;
+    let Some((opened, evicted, superseded)) = opened else { return Ok(Outcome::Changed) };
+    sessions::note_revoked(app, &evicted, RevokedReason::Evicted);
+    sessions::note_revoked(app, &superseded, RevokedReason::Superseded);
+    Ok(Outcome::Opened(Box::new(opened)))
+}
+
+/// Ends the sessions of these tokens and tells which. A token proves itself by its MAC and its secret part, whatever its
+/// generation.
+pub(super) fn supersede(
+    connection: &mut AnyConnection,
+    tokens: &[RefreshToken],
+) -> Result<Vec<SessionId>, Error> {
+    let mut ended = Vec::new();
+    for token in tokens {
+        let proven = super::log_out::proves_itself(connection, token)?;
+        if proven && session::revoke(connection, token.session_id, RevokedReason::Superseded)? == 1 {
+            ended.push(token.session_id);
+        }
+    }
+    Ok(ended)
+}

@@ -1,0 +1,16 @@
+//! The rules: plain synchronous functions from `&App` and input to a result, without HTTP.
+
+pub mod account;
+pub mod authenticate;
+pub mod explain;
+pub mod log_in;
+pub mod log_out;
+pub mod passwords;
+pub mod purge;
+pub mod refresh;
+pub mod refresh_token;
+pub mod register;
+pub mod revocations;
+pub mod sessions;
+pub mod tokens;
+pub mod users;

@@ -1,0 +1,465 @@
+//! The refresh engine: reads a session, asks the decision table, and carries the decision out in one statement.
+
+pub mod decision;
+
+use std::time::Duration;
+
+use self::decision::{Decision, Phase, Presented, State, decide, is_predecessor};
+use super::refresh_token::{RefreshToken, Unusable};
+use super::tokens::{self, AccessToken};
+use crate::app::App;
+use crate::config::OnTheft;
+use crate::error::{Error, Refusal};
+use crate::models::session::{self, Device, RevokedReason, Session};
+use crate::models::user::User;
+use crate::models::AnyConnection;
+use crate::types::{Instant, SessionId, Timestamp, random_bytes};
+
+/// How often a statement that changed no row makes the engine read and decide again.
+const REREADS: usize = 3;
+
+/// After a swap this old its session's revocation is looked up once more before cookies go out.
+const RECHECK_AFTER: Duration = Duration::from_secs(1);
+
+/// What a refresh token got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The next generation.
+    Rotated,
+    /// Another branch of the current generation.
+    Reissued,
+    /// An access token only.
+    AccessOnly,
+    /// An access token only, after the row caught up with the token.
+    FastForward,
+}
+
+impl Verdict {
+    /// As the header `X-Auth-Refresh` and the metric say it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotated => "rotated",
+            Self::Reissued => "reissued",
+            Self::AccessOnly => "access-only",
+            Self::FastForward => "fast-forward",
+        }
+    }
+}
+
+/// A refresh that authenticates its request.
+#[derive(Clone, Debug)]
+pub struct Refreshed {
+    /// What the token got.
+    pub verdict: Verdict,
+    /// Fresh from the database.
+    pub user: User,
+    /// As read.
+    pub session: Session,
+    /// Minted.
+    pub access: AccessToken,
+    /// Minted with ROTATE and REISSUE.
+    pub refresh: Option<IssuedRefresh>,
+    /// For a client that stores tokens itself and got no new one: what it may be told again (RFC 6749, section 6).
+    pub echo: Echo,
+    /// When the swap was sent; without a swap, when the read began. The EMIT deadline counts from here.
+    pub sent_at: Instant,
+}
+
+/// A refresh token that goes out, with what the cookie needs.
+#[derive(Clone, Debug)]
+pub struct IssuedRefresh {
+    /// `rt1_..`
+    pub text: String,
+    /// What is left of the idle and the absolute limit.
+    pub max_age: Duration,
+}
+
+/// What a token response may hold as its refresh token after ACCESS-ONLY.
+#[derive(Clone, Debug)]
+pub enum Echo {
+    /// Nothing: a late echo could put a dead token back into the client's store.
+    Nothing,
+    /// The one that was presented.
+    Presented,
+    /// Another branch of the current generation, since the presented one dies with the window.
+    Branch(IssuedRefresh),
+}
+
+/// Why a refresh token authenticates nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Not ours, or its secret part is not the session's.
+    Invalid,
+    /// Ours, but past the absolute limit its text names.
+    TokenExpired,
+    /// Ours, but the database does not hold the session.
+    Unknown,
+    /// The idle or the absolute limit passed.
+    Expired,
+    /// The user is disabled or gone.
+    Disabled,
+    /// It was used after its successor; by this very request, the session ended.
+    Theft,
+    /// The session had ended before.
+    Revoked(RevokedReason),
+}
+
+impl Refused {
+    /// What the caller is told.
+    pub fn refusal(self) -> Refusal {
+        match self {
+            Self::Invalid => Refusal::InvalidToken,
+            Self::TokenExpired | Self::Expired => Refusal::SessionExpired,
+            Self::Unknown => Refusal::SessionUnknown,
+            Self::Disabled => Refusal::UserDisabled,
+            Self::Theft => Refusal::TokenReuse,
+            Self::Revoked(reason) => refusal_of(reason),
+        }
+    }
+
+    /// Whether the browser should forget its cookies. Not after a sign-out, since the jar may hold a newer sign-in, and
+    /// not for a token that we cannot read or find: a wrong key or database is ours to mend, a cleared cookie is lost.
+    pub fn clears_cookies(self) -> bool {
+        match self {
+            Self::Expired | Self::Disabled | Self::Theft => true,
+            Self::Revoked(reason) => clears_cookies(reason),
+            Self::Invalid | Self::TokenExpired | Self::Unknown => false,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Unknown => "unknown",
+            Self::TokenExpired | Self::Expired => "expired",
+            Self::Disabled => "disabled",
+            Self::Theft => "theft",
+            Self::Revoked(_) => "revoked",
+        }
+    }
+}
+
+/// What the caller of an ended session is told.
+pub fn refusal_of(reason: RevokedReason) -> Refusal {
+    match reason {
+        RevokedReason::Reuse => Refusal::TokenReuse,
+        RevokedReason::Superseded => Refusal::SessionSuperseded,
+        RevokedReason::Disabled => Refusal::UserDisabled,
+        RevokedReason::Logout | RevokedReason::Admin | RevokedReason::Password | RevokedReason::Evicted => {
+            Refusal::SessionRevoked
+        }
+    }
+}
+
+/// Whether the cookies of a session that ended so are cleared.
+pub fn clears_cookies(reason: RevokedReason) -> bool {
+    !matches!(reason, RevokedReason::Logout | RevokedReason::Superseded)
+}
+
+/// The refresh tokens among these texts whose MAC is good and that have not expired, best first, one of each session.
+/// Without any: why the last was unusable.
+pub fn candidates<'a>(app: &App, texts: impl Iterator<Item = &'a str>) -> Result<Vec<RefreshToken>, Refused> {
+    let now = app.clock.now();
+    let mut refused = Refused::Invalid;
+    let mut tokens = Vec::new();
+    for text in texts {
+        match RefreshToken::decode(&app.refresh_keys, text, now) {
+            Ok(token) => tokens.push(token),
+            Err(Unusable::Expired) => refused = Refused::TokenExpired,
+            Err(Unusable::Invalid) => {}
+        }
+    }
+    tokens.sort_by_key(|token| std::cmp::Reverse(token.precedence()));
+    let mut seen: Vec<SessionId> = Vec::new();
+    tokens.retain(|token| {
+        let new = !seen.contains(&token.session_id);
+        seen.push(token.session_id);
+        new
+    });
+    if tokens.is_empty() {
+        count(app, refused.as_str());
+        return Err(refused);
+    }
+    Ok(tokens)
+}
+
+/// Refreshes with the first of these tokens whose session lives. All in one go: who calls this must not be interrupted.
+pub fn refresh(
+    app: &App,
+    connection: &mut AnyConnection,
+    tokens: &[RefreshToken],
+    device: &Device,
+) -> Result<Result<Refreshed, Refused>, Error> {
+    let mut first_refusal = None;
+    for token in tokens {
+        let outcome = refresh_one(app, connection, token, device)?;
+        count(app, outcome.as_ref().map_or_else(|refused| refused.as_str(), |refreshed| refreshed.verdict.as_str()));
+        match outcome {
+            Err(refused @ (Refused::Unknown | Refused::Expired | Refused::Revoked(_))) => {
+                first_refusal.get_or_insert(refused);
+            }
+            decided => return Ok(decided),
+        }
+    }
+    Ok(Err(first_refusal.unwrap_or(Refused::Invalid)))
+}
+
+fn count(app: &App, verdict: &str) {
+    app.metrics.refreshes.with_label_values(&[verdict]).inc();
+}
+
+fn refresh_one(
+    app: &App,
+    connection: &mut AnyConnection,
+    token: &RefreshToken,
+    device: &Device,
+) -> Result<Result<Refreshed, Refused>, Error> {
+    for attempt in 0..=REREADS {
+        let read_at = app.clock.instant();
+        let Some((session, user, now)) = session::find_now(connection, token.session_id)? else {
+            return Ok(Err(Refused::Unknown));
+        };
+        let user = match check(app, connection, token, &session, user, now)? {
+            Ok(user) => user,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let presented = Presented { generation: token.generation, branch: token.branch };
+        let state = state_of(&session, now);
+        let decision = decide(&presented, &state, app.config.sessions.grace);
+        let sent_at = if writes(decision) { app.clock.instant() } else { read_at };
+        let exchange = Exchange { app, token, session, user, now, sent_at };
+        if let Some(outcome) = exchange.carry_out(connection, decision, device)? {
+            return Ok(outcome);
+        }
+        let current_or_predecessor = token.generation == state.generation || is_predecessor(&presented, &state);
+        if attempt == REREADS && current_or_predecessor {
+            return exchange.access_only(Verdict::AccessOnly, Echo::Nothing).map(Ok);
+        }
+    }
+    Err(Error::Database("a session changed under every one of several attempts to refresh it".to_owned()))
+}
+
+fn writes(decision: Decision) -> bool {
+    !matches!(decision, Decision::AccessOnly { confirm: false } | Decision::Reissue { write: false })
+}
+
+fn state_of(session: &Session, now: Timestamp) -> State {
+    State {
+        generation: session.generation,
+        previous_branch: session.previous_branch.as_deref().map(|branch| {
+            let mut bytes = [0; 8];
+            bytes.iter_mut().zip(branch).for_each(|(to, from)| *to = *from);
+            bytes
+        }),
+        phase: Phase::from_column(session.phase),
+        age_micros: session.rotated_at.map(|rotated_at| now.micros_since(rotated_at)),
+    }
+}
+
+/// Everything that is asked before the decision table.
+fn check(
+    app: &App,
+    connection: &mut AnyConnection,
+    token: &RefreshToken,
+    session: &Session,
+    user: Option<User>,
+    now: Timestamp,
+) -> Result<Result<User, Refused>, Error> {
+    use subtle::ConstantTimeEq;
+    if !bool::from(token.secret_hash().ct_eq(session.secret_hash.as_slice())) {
+        // The MAC is ours and the secret is not: somebody has the refresh key, or the database is another one.
+        log::error!(
+            event = "refresh_secret_mismatch", outcome = "refused", session:% = session.id;
+            "a refresh token with our MAC and another session's secret"
+        );
+        return Ok(Err(Refused::Invalid));
+    }
+    if let Some(reason) = session.revocation() {
+        app.revocations.add_session(session.id, reason, now);
+        return Ok(Err(Refused::Revoked(reason)));
+    }
+    if session.is_expired(now) {
+        return Ok(Err(Refused::Expired));
+    }
+    match user {
+        Some(user) if !user.disabled => Ok(Ok(user)),
+        _ => {
+            if session::revoke(connection, session.id, RevokedReason::Disabled)? == 1 {
+                app.revocations.add_session(session.id, RevokedReason::Disabled, now);
+                log::info!(
+                    event = "session_ended", outcome = "success", reason = "disabled", session:% = session.id;
+                    "a session of a disabled user ended"
+                );
+            }
+            Ok(Err(Refused::Disabled))
+        }
+    }
+}
+
+/// One token, the session it belongs to as just read, and what is needed to answer.
+struct Exchange<'a> {
+    app: &'a App,
+    token: &'a RefreshToken,
+    session: Session,
+    user: User,
+    now: Timestamp,
+    sent_at: Instant,
+}
+
+impl Exchange<'_> {
+    /// `None`: the statement changed no row, since another request was faster.
+    fn carry_out(
+        &self,
+        connection: &mut AnyConnection,
+        decision: Decision,
+        device: &Device,
+    ) -> Result<Option<Result<Refreshed, Refused>>, Error> {
+        let (id, seen) = (self.session.id, self.session.generation);
+        let outcome = match decision {
+            Decision::AccessOnly { confirm } => {
+                if confirm && session::confirm(connection, id, seen)? == 0 {
+                    return Ok(None);
+                }
+                self.access_only(Verdict::AccessOnly, self.echo())?
+            }
+            Decision::Rotate => {
+                if session::rotate(connection, id, seen, &self.token.branch, device)? == 0 {
+                    return Ok(None);
+                }
+                self.issue(Verdict::Rotated, seen + 1)?
+            }
+            Decision::Reissue { write } => {
+                if write && session::reissue(connection, id, seen)? == 0 {
+                    return Ok(None);
+                }
+                self.issue(Verdict::Reissued, seen)?
+            }
+            Decision::FastForward => {
+                if session::fast_forward(connection, id, seen, self.token.generation)? == 0 {
+                    return Ok(None);
+                }
+                log::error!(
+                    event = "session_fast_forward", outcome = "success", session:% = id, generation = seen,
+                    presented_generation = self.token.generation;
+                    "critical: the database lost commits; a session caught up with its token"
+                );
+                self.access_only(Verdict::FastForward, Echo::Presented)?
+            }
+            Decision::Theft => {
+                if session::revoke(connection, id, RevokedReason::Reuse)? == 0 {
+                    return Ok(None);
+                }
+                self.report_theft(connection)?;
+                return Ok(Some(Err(Refused::Theft)));
+            }
+        };
+        Ok(Some(Ok(outcome)))
+    }
+
+    fn report_theft(&self, connection: &mut AnyConnection) -> Result<(), Error> {
+        let id = self.session.id;
+        self.app.revocations.add_session(id, RevokedReason::Reuse, self.now);
+        log::warn!(
+            event = "refresh_token_reuse", outcome = "revoked", session:% = id, subject:% = self.user.id,
+            generation = self.session.generation, presented_generation = self.token.generation;
+            "a refresh token was used after its successor: the session ended"
+        );
+        if self.app.config.sessions.on_theft == OnTheft::User {
+            for other in session::revoke_all_of(connection, self.user.id, None, RevokedReason::Reuse)? {
+                self.app.revocations.add_session(other, RevokedReason::Reuse, self.now);
+            }
+        }
+        Ok(())
+    }
+
+    /// While the window is young, a client that stores tokens itself is told which one it holds.
+    fn echo(&self) -> Echo {
+        let state = state_of(&self.session, self.now);
+        let quarter = i64::try_from((self.app.config.sessions.grace / 4).as_micros()).unwrap_or(i64::MAX);
+        if state.age_micros.is_none_or(|age| age > quarter) {
+            Echo::Nothing
+        } else if state.phase == Phase::Confirmed && self.token.generation < state.generation {
+            Echo::Branch(self.mint_refresh(self.session.generation, self.session.idle_at()))
+        } else {
+            Echo::Presented
+        }
+    }
+
+    fn access_only(&self, verdict: Verdict, echo: Echo) -> Result<Refreshed, Error> {
+        let generation = match verdict {
+            Verdict::FastForward => self.token.generation,
+            _ => self.session.generation,
+        };
+        self.refreshed(verdict, generation, None, echo)
+    }
+
+    fn issue(&self, verdict: Verdict, generation: i64) -> Result<Refreshed, Error> {
+        let idle_limit =
+            self.now.plus(Duration::from_secs(u64::try_from(self.session.idle_timeout).unwrap_or(0)));
+        let refresh = self.mint_refresh(generation, idle_limit);
+        self.refreshed(verdict, generation, Some(refresh), Echo::Nothing)
+    }
+
+    fn mint_refresh(&self, generation: i64, idle_limit: Timestamp) -> IssuedRefresh {
+        let token = RefreshToken {
+            session_id: self.session.id,
+            generation,
+            expires_at: self.token.expires_at,
+            branch: random_bytes(),
+            secret: self.token.secret,
+        };
+        let limit = self.session.expires_at.min(idle_limit);
+        IssuedRefresh { text: token.encode(&self.app.refresh_keys), max_age: limit.left_at(self.now) }
+    }
+
+    fn refreshed(
+        &self,
+        verdict: Verdict,
+        generation: i64,
+        refresh: Option<IssuedRefresh>,
+        echo: Echo,
+    ) -> Result<Refreshed, Error> {
+        let access = tokens::mint(self.app, &self.user, &self.session, generation)?;
+        Ok(Refreshed {
+            verdict,
+            user: self.user.clone(),
+            session: self.session.clone(),
+            access,
+            refresh,
+            echo,
+            sent_at: self.sent_at,
+        })
+    }
+}
+
+/// Whether a refresh's tokens may still go out in cookies; asked when the answer's headers are about to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// They may.
+    Good,
+    /// They may if the database says that the session still lives: the swap is a while ago.
+    Recheck,
+    /// The EMIT deadline has passed: a late successor could take the place of a newer one.
+    TooLate,
+    /// The session ended meanwhile: a refresh must not resurrect it.
+    Revoked,
+}
+
+/// Decides about delivery from what this replica knows.
+pub fn delivery(app: &App, refreshed: &Refreshed) -> Delivery {
+    let elapsed = app.clock.instant().saturating_duration_since(refreshed.sent_at);
+    if elapsed > app.config.sessions.emit_deadline {
+        Delivery::TooLate
+    } else if app.revocations.of_session(refreshed.session.id).is_some() {
+        Delivery::Revoked
+    } else if refreshed.refresh.is_some() && elapsed > RECHECK_AFTER {
+        Delivery::Recheck
+    } else {
+        Delivery::Good
+    }
+}
+
+/// Asks the database whether a session still lives.
+pub fn is_live(connection: &mut AnyConnection, id: SessionId) -> Result<bool, Error> {
+    Ok(session::find_revocation(connection, id)?.is_some_and(|revocation| revocation.is_none()))
+}

@@ -1,0 +1,160 @@
+//! Opening sessions, listing them and ending them.
+
+use super::refresh::IssuedRefresh;
+use super::refresh_token::RefreshToken;
+use super::tokens::{self, AccessToken};
+use crate::app::App;
+use crate::config::OnLimit;
+use crate::error::Error;
+use crate::models::session::{self, Device, NewSession, RevokedReason, Session};
+use crate::models::user::User;
+use crate::models::AnyConnection;
+use crate::types::{SessionId, Timestamp, UserId, random_bytes};
+
+/// A session that was just opened, with its first tokens.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Whose it is.
+    pub user: User,
+    /// The first access token.
+    pub access: AccessToken,
+    /// The first refresh token.
+    pub refresh: IssuedRefresh,
+}
+
+/// Opens a session, in the caller's transaction, which holds the user's row. `now` is the database's time.
+///
+/// A user who has as many sessions as are allowed loses the oldest, or is refused. The returned ids are those evicted;
+/// the caller makes them known with [`note_revoked`] once the transaction has committed.
+pub fn open(
+    app: &App,
+    connection: &mut AnyConnection,
+    user: &User,
+    now: Timestamp,
+    device: &Device,
+    scope: &str,
+) -> Result<(Opened, Vec<SessionId>), Error> {
+    let evicted = make_room(app, connection, user.id)?;
+    let limits = &app.config.sessions;
+    let token = RefreshToken {
+        session_id: SessionId::random(),
+        generation: 0,
+        expires_at: now.plus(limits.absolute_timeout),
+        branch: random_bytes(),
+        secret: random_bytes(),
+    };
+    let label = device.user_agent.as_deref().map(label_of);
+    let row = session::insert(
+        connection,
+        &NewSession {
+            id: token.session_id,
+            user_id: user.id,
+            secret_hash: &token.secret_hash(),
+            now,
+            expires_at: token.expires_at,
+            idle_timeout: i64::try_from(limits.idle_timeout.as_secs()).unwrap_or(i64::MAX),
+            user_agent: device.user_agent.as_deref(),
+            ip: device.ip.as_deref(),
+            label: label.as_deref(),
+            scope,
+        },
+    )?;
+    let access = tokens::mint(app, user, &row, 0)?;
+    let refresh = IssuedRefresh {
+        text: token.encode(&app.refresh_keys),
+        max_age: limits.absolute_timeout.min(limits.idle_timeout),
+    };
+    Ok((Opened { user: user.clone(), access, refresh }, evicted))
+}
+
+fn make_room(app: &App, connection: &mut AnyConnection, owner: UserId) -> Result<Vec<SessionId>, Error> {
+    let limit = usize::try_from(app.config.sessions.max_per_user).unwrap_or(usize::MAX);
+    let live = list_live(connection, owner)?;
+    if live.len() < limit {
+        return Ok(Vec::new());
+    }
+    if app.config.sessions.on_limit == OnLimit::Deny {
+        return Err(Error::SessionLimit);
+    }
+    // Newest first: what stands beyond the limit, and the one that makes room.
+    let oldest: Vec<SessionId> = live.iter().skip(limit - 1).map(|session| session.id).collect();
+    for id in &oldest {
+        session::revoke(connection, *id, RevokedReason::Evicted)?;
+    }
+    Ok(oldest)
+}
+
+/// A user's sessions that could still refresh, newest sign-in first.
+pub fn list_live(connection: &mut AnyConnection, owner: UserId) -> Result<Vec<Session>, Error> {
+    let rows = session::list_of(connection, owner)?;
+    Ok(rows.into_iter().filter(|(session, now)| !session.is_expired(*now)).map(|(session, _)| session).collect())
+}
+
+/// Ends one of a user's own sessions; another's and an absent one are both [`Error::NotFound`].
+pub fn end_own(app: &App, connection: &mut AnyConnection, owner: UserId, id: SessionId) -> Result<(), Error> {
+    if session::revoke_own(connection, id, owner, RevokedReason::Logout)? == 0 {
+        return Err(Error::NotFound);
+    }
+    note_revoked(app, &[id], RevokedReason::Logout);
+    Ok(())
+}
+
+/// Ends all of a user's sessions but `except`, and tells how many.
+pub fn end_all(
+    app: &App,
+    connection: &mut AnyConnection,
+    owner: UserId,
+    except: Option<SessionId>,
+    reason: RevokedReason,
+) -> Result<usize, Error> {
+    let ended = session::revoke_all_of(connection, owner, except, reason)?;
+    note_revoked(app, &ended, reason);
+    Ok(ended.len())
+}
+
+/// Makes known on this replica at once what the others learn from the database within about a second.
+pub fn note_revoked(app: &App, ids: &[SessionId], reason: RevokedReason) {
+    let now = app.clock.now();
+    for id in ids {
+        app.revocations.add_session(*id, reason, now);
+        log::info!(event = "session_ended", outcome = "success", reason = reason.as_str(), session:% = id; "a session ended");
+    }
+}
+
+/// What a person calls this device: "Firefox on Linux", or the program's own name.
+fn label_of(user_agent: &str) -> String {
+    const UNKNOWN: &str = "UNKNOWN";
+    let known = woothee::parser::Parser::new()
+        .parse(user_agent)
+        .filter(|result| matches!(result.category, "pc" | "smartphone" | "mobilephone" | "appliance"))
+        .filter(|result| result.name != UNKNOWN && result.os != UNKNOWN);
+    match known {
+        Some(result) => {
+            let os = match result.os {
+                "Mac OSX" => "macOS",
+                os if os.starts_with("Windows") => "Windows",
+                os => os,
+            };
+            format!("{} on {os}", result.name)
+        }
+        None => {
+            let product = user_agent.split(['/', ' ']).next().unwrap_or_default();
+            product.chars().filter(|c| !c.is_control()).take(64).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::label_of;
+
+    #[test]
+    fn a_device_is_labelled_as_people_call_it() {
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+        assert_eq!(label_of(firefox), "Firefox on Linux");
+        let safari = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1";
+        assert_eq!(label_of(safari), "Safari on iPhone");
+        assert_eq!(label_of("python-requests/2.31.0"), "python-requests");
+        assert_eq!(label_of(""), "");
+    }
+}

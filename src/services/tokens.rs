@@ -1,0 +1,213 @@
+//! Access tokens (RFC 7519, RFC 9068): minting them, and every rule by which one is good.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, Header};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::models::session::Session;
+use crate::models::user::User;
+use crate::types::{SessionId, Timestamp, UserId, random_bytes};
+
+/// RFC 9068, section 2.1.
+const TYPE: &str = "at+jwt";
+
+/// Longer texts are no tokens of ours and are not looked at, in bytes.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// What an access token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who minted it.
+    pub iss: String,
+    /// The user.
+    pub sub: UserId,
+    /// Whom it is for.
+    pub aud: String,
+    /// "tacit" for first-party sign-in.
+    pub client_id: String,
+    /// Good while now is before this, in seconds since 1970.
+    pub exp: i64,
+    /// Minted at, in seconds since 1970.
+    pub iat: i64,
+    /// Not good before this; we set none, and honour one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+    /// Unique.
+    pub jti: Uuid,
+    /// The session.
+    pub sid: SessionId,
+    /// The session's generation when it was minted.
+    #[serde(rename = "gen")]
+    pub generation: i64,
+    /// The user's version when it was minted.
+    pub ver: i64,
+    /// When the password was checked, in seconds since 1970.
+    pub auth_time: i64,
+    /// Absent for a user without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The user's one role.
+    pub role: String,
+    /// The same, in a list.
+    pub roles: Vec<String>,
+    /// Granted scope, space-separated.
+    pub scope: String,
+}
+
+/// A minted access token.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// The JWT.
+    pub text: String,
+    /// What it says.
+    pub claims: Claims,
+}
+
+impl AccessToken {
+    /// Its whole lifetime, in seconds.
+    pub fn expires_in(&self) -> i64 {
+        self.claims.exp - self.claims.iat
+    }
+
+    /// When it runs out.
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.claims.exp)
+    }
+}
+
+/// Mints a token for a session, with the user's role and version as just read.
+pub fn mint(app: &App, user: &User, session: &Session, generation: i64) -> Result<AccessToken, Error> {
+    let key = app.access_keys.signing()?;
+    let iat = app.clock.now().unix_seconds();
+    let role = user.role();
+    let claims = Claims {
+        iss: app.config.tokens.issuer.clone(),
+        sub: user.id,
+        aud: app.config.tokens.audience.clone(),
+        client_id: session.client_id.clone(),
+        exp: iat + lifetime(app.config.tokens.access_ttl),
+        iat,
+        nbf: None,
+        jti: Uuid::new_v4(),
+        sid: session.id,
+        generation,
+        ver: user.version,
+        auth_time: session.authenticated_at.unix_seconds(),
+        username: user.username.clone(),
+        role: role.as_str().to_owned(),
+        roles: vec![role.as_str().to_owned()],
+        scope: session.scope.clone(),
+    };
+    let header = Header { typ: Some(TYPE.to_owned()), kid: Some(key.kid.clone()), ..Header::new(key.algorithm) };
+    let text = jsonwebtoken::encode(&header, &claims, &key.encoding)
+        .map_err(|error| Error::Internal(format!("a token could not be signed: {error}")))?;
+    Ok(AccessToken { text, claims })
+}
+
+/// The configured lifetime less up to 5 % at random, so that tokens minted together do not run out together; in seconds.
+fn lifetime(ttl: Duration) -> i64 {
+    let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
+    let spread = seconds / 20;
+    if spread == 0 {
+        return seconds;
+    }
+    let random = i64::from(u32::from_ne_bytes(random_bytes()));
+    seconds - random % (spread + 1)
+}
+
+/// Why a token is not good. The world is told less; `tacit token explain` tells all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// Not three non-empty base64url parts joined by dots.
+    Shape,
+    /// The header is no JSON object of exactly alg, typ and kid: anything more (jwk, jku, x5c, crit) is refused.
+    Header,
+    /// typ is not at+jwt.
+    Type,
+    /// No key has this kid.
+    UnknownKey,
+    /// The key is for another algorithm.
+    Algorithm,
+    /// The signature is not the key's.
+    Signature,
+    /// A claim is missing or of the wrong type.
+    Claims,
+    /// iss is another's.
+    Issuer,
+    /// aud is another's.
+    Audience,
+    /// nbf lies in the future.
+    NotYetValid,
+    /// exp has passed; all else is good.
+    Expired(Box<Claims>),
+}
+
+/// Our tokens' header and nothing else: unknown members and duplicate ones fail to parse.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StrictHeader {
+    alg: Algorithm,
+    typ: String,
+    kid: String,
+}
+
+/// Checks a token by every rule: shape, header, key, signature, and only then the claims. No leeway.
+pub fn verify(app: &App, text: &str) -> Result<Claims, Flaw> {
+    let (header, payload, signature) = split(text).ok_or(Flaw::Shape)?;
+    let header: StrictHeader = parse_part(header).ok_or(Flaw::Header)?;
+    if header.typ != TYPE {
+        return Err(Flaw::Type);
+    }
+    let key = app.access_keys.find(&header.kid).ok_or(Flaw::UnknownKey)?;
+    if header.alg != key.algorithm {
+        return Err(Flaw::Algorithm);
+    }
+    let signed = text.len() - signature.len() - 1;
+    let signed = text.as_bytes().get(..signed).ok_or(Flaw::Shape)?;
+    if !jsonwebtoken::crypto::verify(signature, signed, &key.decoding, key.algorithm).unwrap_or(false) {
+        return Err(Flaw::Signature);
+    }
+    let claims: Claims = parse_part(payload).ok_or(Flaw::Claims)?;
+    if claims.iss != app.config.tokens.issuer {
+        return Err(Flaw::Issuer);
+    }
+    if claims.aud != app.config.tokens.audience {
+        return Err(Flaw::Audience);
+    }
+    let now = app.clock.now().unix_seconds();
+    if claims.nbf.is_some_and(|nbf| nbf > now) {
+        return Err(Flaw::NotYetValid);
+    }
+    if now >= claims.exp {
+        return Err(Flaw::Expired(Box::new(claims)));
+    }
+    Ok(claims)
+}
+
+/// Three non-empty parts of base64url characters.
+fn split(text: &str) -> Option<(&str, &str, &str)> {
+    if text.len() > MAX_BYTES {
+        return None;
+    }
+    let mut parts = text.split('.');
+    let split = (parts.next()?, parts.next()?, parts.next()?);
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    (parts.next().is_none() && is_part(split.0) && is_part(split.1) && is_part(split.2)).then_some(split)
+}
+
+fn parse_part<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
+    let json = BASE64_URL_SAFE_NO_PAD.decode(part).ok()?;
+    // serde would also read a struct from an array.
+    if json.first() != Some(&b'{') {
+        return None;
+    }
+    serde_json::from_slice(&json).ok()
+}

@@ -1,0 +1,77 @@
+use std::str::FromStr;
+
+use super::username::{fold, is_invisible};
+
+/// An e-mail address: shown as typed, compared without case and with its domain in ASCII.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    shown: String,
+    canonical: String,
+}
+
+impl Email {
+    /// RFC 5321, section 4.5.3.1, and RFC 3696, erratum 1690, in bytes.
+    const MAX_BYTES: usize = 254;
+    const MAX_LOCAL_CHARACTERS: usize = 64;
+
+    /// As its owner typed it.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Folded local part, `@`, domain in ASCII (IDNA 2008, UTS 46): what the unique index holds.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+impl FromStr for Email {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const NOT_AN_ADDRESS: &str = "This is not an e-mail address";
+        if text.len() > Self::MAX_BYTES {
+            return Err("An e-mail address has at most 254 bytes");
+        }
+        let (local, domain) = text.split_once('@').ok_or(NOT_AN_ADDRESS)?;
+        let local_length = local.chars().count();
+        if !(1..=Self::MAX_LOCAL_CHARACTERS).contains(&local_length)
+            || local.chars().any(|c| is_invisible(c) || c == ' ')
+            || domain.contains('@')
+        {
+            return Err(NOT_AN_ADDRESS);
+        }
+        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| NOT_AN_ADDRESS)?;
+        if domain.is_empty() || domain.len() > 253 {
+            return Err(NOT_AN_ADDRESS);
+        }
+        let local = fold(local);
+        if local.contains('@') {
+            return Err(NOT_AN_ADDRESS);
+        }
+        Ok(Self { shown: text.to_owned(), canonical: format!("{local}@{domain}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_compared_without_case_and_with_the_domain_in_ascii() {
+        let canonical = |text: &str| text.parse::<Email>().unwrap().canonical().to_owned();
+        assert_eq!(canonical("Ann@Example.COM"), "ann@example.com");
+        assert_eq!(canonical("ann@bücher.example"), canonical("ann@xn--bcher-kva.example"));
+        assert_eq!(canonical("用户@例子.广告"), canonical("用户@xn--fsqu00a.xn--55qw42g"));
+        assert_eq!(canonical("ann@localhost"), "ann@localhost");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b c", "a\0@b", "a@-b.example", "a@b..c", "a@b\u{202e}.c"] {
+            assert!(bad.parse::<Email>().is_err(), "{bad:?}");
+        }
+        assert!(format!("{}@b.example", "a".repeat(65)).parse::<Email>().is_err());
+        assert!(format!("a@{}.example", "b".repeat(250)).parse::<Email>().is_err());
+    }
+}

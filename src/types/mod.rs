@@ -1,0 +1,25 @@
+//! Leaf values that parse at the edge: whoever holds one holds a good one.
+
+mod client_address;
+mod clock;
+mod email;
+mod id;
+mod identifier;
+mod origin;
+mod password;
+mod role;
+mod secret;
+mod timestamp;
+mod username;
+
+pub use client_address::client_address;
+pub use clock::{Clock, Instant};
+pub use email::Email;
+pub use id::{SessionId, UserId};
+pub use identifier::Identifier;
+pub use origin::Origin;
+pub use password::{MAX_ATTEMPT_BYTES, Password};
+pub use role::Role;
+pub use secret::{Secret, random_bytes};
+pub use timestamp::Timestamp;
+pub use username::Username;
