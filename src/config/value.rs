@@ -155,12 +155,6 @@ macro_rules! word_setting {
             }
         }
 
-        impl $name {
-            /// The word that stands for it in the configuration.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
     };
 }
 pub(crate) use word_setting;

@@ -87,18 +87,19 @@ impl From<&Error> for Shown {
 
 fn refused(refusal: Refusal) -> Shown {
     const INVALID_TOKEN: &str = "Bearer error=\"invalid_token\"";
-    const LATELY: &str = "Your session has ended; sign in again";
+    const INVALID: &str = "Invalid or expired token";
+    const ENDED: &str = "Your session has ended; sign in again";
     let (code, detail, challenge) = match refusal {
         Refusal::NotAuthenticated => ("not_authenticated", "Not authenticated", "Bearer"),
         Refusal::NotAToken => ("invalid_token", "Invalid authentication credentials", INVALID_TOKEN),
-        Refusal::InvalidToken => ("invalid_token", "Invalid or expired token", INVALID_TOKEN),
-        Refusal::TokenExpired => ("token_expired", "Invalid or expired token", INVALID_TOKEN),
-        Refusal::SessionExpired => ("session_expired", LATELY, INVALID_TOKEN),
-        Refusal::SessionUnknown => ("session_unknown", LATELY, INVALID_TOKEN),
-        Refusal::UserDisabled => ("user_disabled", LATELY, INVALID_TOKEN),
-        Refusal::TokenReuse => ("token_reuse", LATELY, INVALID_TOKEN),
-        Refusal::SessionRevoked => ("session_revoked", LATELY, INVALID_TOKEN),
-        Refusal::SessionSuperseded => ("session_superseded", LATELY, INVALID_TOKEN),
+        Refusal::InvalidToken => ("invalid_token", INVALID, INVALID_TOKEN),
+        Refusal::TokenExpired => ("token_expired", INVALID, INVALID_TOKEN),
+        Refusal::SessionExpired => ("session_expired", ENDED, INVALID_TOKEN),
+        Refusal::SessionUnknown => ("session_unknown", ENDED, INVALID_TOKEN),
+        Refusal::UserDisabled => ("user_disabled", INVALID, INVALID_TOKEN),
+        Refusal::TokenReuse => ("token_reuse", INVALID, INVALID_TOKEN),
+        Refusal::SessionRevoked => ("session_revoked", INVALID, INVALID_TOKEN),
+        Refusal::SessionSuperseded => ("session_superseded", INVALID, INVALID_TOKEN),
     };
     Shown { challenge: Some(challenge), ..Shown::new(StatusCode::UNAUTHORIZED, code, detail) }
 }

@@ -112,7 +112,7 @@ impl Route {
         let paths = match path.strip_suffix('/') {
             Some("") => vec![path],
             Some(bare) => vec![bare.to_owned(), path.clone()],
-            None => vec![format!("{path}/"), path],
+            None => vec![path.clone(), format!("{path}/")],
         };
         let allow: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
         let allow = allow.join(", ");
