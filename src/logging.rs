@@ -44,10 +44,8 @@ pub fn start(config: &LogConfig, clock: Clock) {
     let started = env_logger::Builder::new()
         .parse_filters(&config.level)
         .format(move |out, record| {
-            let mut fields = vec![
-                ("time", clock.now().to_iso8601()),
-                ("level", record.level().as_str().to_lowercase()),
-            ];
+            let mut fields =
+                vec![("time", clock.now().to_iso8601()), ("level", record.level().as_str().to_lowercase())];
             let mut collected = Fields::default();
             // Collecting into memory cannot fail.
             let _ = record.key_values().visit(&mut collected);
@@ -119,7 +117,9 @@ fn json_line(fields: &[(&str, String)], collected: &Fields, message: &str, targe
 
 /// Control characters (CR, LF, ESC among them) and line separators as escapes.
 fn escaped(text: &str) -> String {
-    let special = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let special = |c: char| {
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if special(c) {
@@ -139,7 +139,12 @@ mod tests {
     fn no_value_can_forge_a_line() {
         let fields = Fields(vec![("name".to_owned(), "a\r\nb\u{1b}[31m\"".to_owned())]);
         let line = text_line(&[("time", "T".to_owned()), ("level", "info".to_owned())], &fields, "it\nis");
-        assert_eq!(line, "T info name=a\\u{d}\\u{a}b\\u{1b}[31m\\\" it\\u{a}is".replace("name=", "name=\"").replace("\\\" it", "\\\"\" it"));
+        assert_eq!(
+            line,
+            "T info name=a\\u{d}\\u{a}b\\u{1b}[31m\\\" it\\u{a}is"
+                .replace("name=", "name=\"")
+                .replace("\\\" it", "\\\"\" it")
+        );
         assert!(!json_line(&[], &fields, "it\nis", "t").contains('\n'));
     }
 }

@@ -44,12 +44,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves until SIGTERM or SIGINT, then lets open requests end.
 ///
 /// `migrate`: bring the schema up to date as soon as the database can be reached.
-pub fn serve(
-    app: Arc<App>,
-    public: TcpListener,
-    internal: Option<TcpListener>,
-    migrate: bool,
-) -> Result<(), Error> {
+pub fn serve(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>, migrate: bool) -> Result<(), Error> {
     let background = Background::start(&app, migrate)?;
     let outcome = rt::System::new().block_on(run(Arc::clone(&app), public, internal));
     background.stop();
@@ -122,10 +117,14 @@ impl Background {
         })?;
         let purging = Arc::clone(app);
         let jitter = PURGE_EVERY.mul_f64(f64::from(u32::from_ne_bytes(random_bytes())) / f64::from(u32::MAX));
-        background.spawn("purge", PURGE_EVERY + jitter, jitter, move |keep_going| match purge::purge(&purging, keep_going) {
-            Ok(0) => {}
-            Ok(count) => log::info!(event = "purge", outcome = "success", count = count; "old sessions were deleted"),
-            Err(error) => log::warn!(event = "purge", outcome = "failure"; "old sessions stay for now: {error}"),
+        background.spawn("purge", PURGE_EVERY + jitter, jitter, move |keep_going| {
+            match purge::purge(&purging, keep_going) {
+                Ok(0) => {}
+                Ok(count) => {
+                    log::info!(event = "purge", outcome = "success", count = count; "old sessions were deleted")
+                }
+                Err(error) => log::warn!(event = "purge", outcome = "failure"; "old sessions stay for now: {error}"),
+            }
         })?;
         Ok(background)
     }

@@ -71,9 +71,11 @@ impl Metrics {
         )
         .expect("a valid metric");
         registry.register(Box::new(request_seconds.clone())).expect("a new metric");
-        let revocation_poll_age =
-            Gauge::new("tacit_revocation_poll_age_seconds", "Time since the last successful revocation poll; -1: none yet.")
-                .expect("a valid metric");
+        let revocation_poll_age = Gauge::new(
+            "tacit_revocation_poll_age_seconds",
+            "Time since the last successful revocation poll; -1: none yet.",
+        )
+        .expect("a valid metric");
         registry.register(Box::new(revocation_poll_age.clone())).expect("a new metric");
         Self {
             sign_ins: vector("tacit_sign_ins_total", "Successful sign-ins.", "route"),

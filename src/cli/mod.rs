@@ -137,7 +137,11 @@ pub fn run() -> Result<(), Failure> {
 
 fn parse_setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected SECTION.KEY=VALUE")?;
-    if key.contains('.') { Ok((key.to_owned(), value.to_owned())) } else { Err("expected SECTION.KEY=VALUE".to_owned()) }
+    if key.contains('.') {
+        Ok((key.to_owned(), value.to_owned()))
+    } else {
+        Err("expected SECTION.KEY=VALUE".to_owned())
+    }
 }
 
 /// Loads the configuration, starts logging and tells what an operator should know.
@@ -168,7 +172,9 @@ fn read_password() -> Result<Password, Failure> {
         read_line()?
     };
     if text.is_empty() {
-        return Err(Failure::Usage("no password given; type it at the prompt or pipe it into standard input".to_owned()));
+        return Err(Failure::Usage(
+            "no password given; type it at the prompt or pipe it into standard input".to_owned(),
+        ));
     }
     Password::new(text).ok_or_else(|| Failure::Failed("a password has at most 1024 bytes".to_owned()))
 }

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::settings::{Problem, Raw, Settings};
 use super::Config;
+use super::settings::{Problem, Raw, Settings};
 
 /// What the command line says of the configuration.
 #[derive(Clone, Debug, Default)]

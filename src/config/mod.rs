@@ -11,11 +11,11 @@ mod value;
 
 pub use load::{Loaded, Overrides, load};
 pub use network::ServerConfig;
+pub use secrets::{KeyRing, generate_secret_file};
 pub use sections::{
     AccountsConfig, CookiesConfig, CrossSiteConfig, DataConfig, DatabaseConfig, DatabaseUrl, GatewayConfig, LogConfig,
     LogFormat, OAuthConfig, OnLimit, OnTheft, PasswordsConfig, Registration, SameSite, SessionsConfig, TokensConfig,
 };
-pub use secrets::{KeyRing, generate_secret_file};
 pub use settings::{Problem, Reader, Settings};
 
 /// Everything that can be configured, checked.

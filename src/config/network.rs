@@ -60,11 +60,16 @@ impl ServerConfig {
 
         let trusted_proxies: Vec<IpNet> = r.get("server.trusted_proxies", "");
         if trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
-            r.problem("server.trusted_proxies", "a network of all addresses lets anybody choose his address; name the proxies");
+            r.problem(
+                "server.trusted_proxies",
+                "a network of all addresses lets anybody choose his address; name the proxies",
+            );
         }
 
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = r.optional("server.workers", "").map_or(cores, |workers: u32| usize::try_from(workers).unwrap_or(usize::MAX));
+        let workers = r
+            .optional("server.workers", "")
+            .map_or(cores, |workers: u32| usize::try_from(workers).unwrap_or(usize::MAX));
         if !(1..=1024).contains(&workers) {
             r.problem("server.workers", "expected 1 to 1024");
         }

@@ -84,16 +84,36 @@ fn check_strength(r: &mut Reader<'_>, key: &str, secret: &Secret) {
     if secret.expose().len() < Secret::MIN_BYTES {
         r.problem(key, "a secret has at least 32 bytes; take the output of `openssl rand -base64 48`");
     } else if is_well_known(secret.expose()) {
-        r.problem(key, "this secret stands in public examples or is no random text; take the output of `openssl rand -base64 48`");
+        r.problem(
+            key,
+            "this secret stands in public examples or is no random text; take the output of `openssl rand -base64 48`",
+        );
     }
 }
 
 /// Placeholders that people forget to replace, and texts too regular to be random.
 fn is_well_known(secret: &[u8]) -> bool {
     const PARTS: [&str; 20] = [
-        "changeme", "change-me", "change_me", "change me", "changethis", "change-this", "change_this", "replace-me",
-        "replace_me", "placeholder", "your-secret", "your_secret", "yoursecret", "your-256-bit", "secret-key",
-        "secret_key", "supersecret", "super-secret", "django-insecure", "a-string-secret",
+        "changeme",
+        "change-me",
+        "change_me",
+        "change me",
+        "changethis",
+        "change-this",
+        "change_this",
+        "replace-me",
+        "replace_me",
+        "placeholder",
+        "your-secret",
+        "your_secret",
+        "yoursecret",
+        "your-256-bit",
+        "secret-key",
+        "secret_key",
+        "supersecret",
+        "super-secret",
+        "django-insecure",
+        "a-string-secret",
     ];
     // The key of FastAPI's security tutorial.
     const FASTAPI: &str = "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7";
@@ -112,7 +132,10 @@ fn is_well_known(secret: &[u8]) -> bool {
 pub(super) fn check_independence(r: &mut Reader<'_>, config: &Config) {
     let refresh: Vec<&Secret> = config.sessions.keys.configured().collect();
     if config.tokens.keys.configured().any(|secret| refresh.contains(&secret)) {
-        r.problem("sessions.secret", "it is also a tokens secret, which backends that verify know; give it one of its own");
+        r.problem(
+            "sessions.secret",
+            "it is also a tokens secret, which backends that verify know; give it one of its own",
+        );
     }
 }
 
@@ -144,7 +167,10 @@ fn existing(path: &Path) -> std::io::Result<Option<Secret>> {
         Ok(bytes) => {
             let text = bytes.trim_ascii();
             if text.len() < Secret::MIN_BYTES {
-                return Err(std::io::Error::other(format!("{} holds no secret of 32 bytes; restore it, or remove it and lose all sessions", path.display())));
+                return Err(std::io::Error::other(format!(
+                    "{} holds no secret of 32 bytes; restore it, or remove it and lose all sessions",
+                    path.display()
+                )));
             }
             Ok(Some(Secret::new(text)))
         }

@@ -161,13 +161,25 @@ impl SessionsConfig {
         };
         let loopback = server.is_loopback();
         if sessions.emit_deadline > sessions.grace / 4 {
-            r.unsafe_unless(loopback, "sessions.emit_deadline", "more than a quarter of sessions.grace: a late response could end a session wrongly; lower it");
+            r.unsafe_unless(
+                loopback,
+                "sessions.emit_deadline",
+                "more than a quarter of sessions.grace: a late response could end a session wrongly; lower it",
+            );
         }
         if sessions.grace >= tokens.access_ttl {
-            r.unsafe_unless(loopback, "sessions.grace", "not below tokens.access_ttl: a stolen refresh token would go unnoticed; lower it");
+            r.unsafe_unless(
+                loopback,
+                "sessions.grace",
+                "not below tokens.access_ttl: a stolen refresh token would go unnoticed; lower it",
+            );
         }
         if sessions.idle_timeout <= tokens.access_ttl + sessions.grace {
-            r.unsafe_unless(loopback, "sessions.idle_timeout", "not above tokens.access_ttl + sessions.grace: a busy session could end as idle; raise it");
+            r.unsafe_unless(
+                loopback,
+                "sessions.idle_timeout",
+                "not above tokens.access_ttl + sessions.grace: a busy session could end as idle; raise it",
+            );
         }
         if sessions.idle_timeout < Duration::from_secs(1) || sessions.absolute_timeout < Duration::from_secs(1) {
             r.problem("sessions.idle_timeout", "idle_timeout and absolute_timeout are at least 1s");
@@ -216,7 +228,10 @@ impl CookiesConfig {
         let secure = r.get::<SecureCookies>("cookies.secure", "auto") == SecureCookies::Always
             || !server.public_url.is_development();
         if same_site == SameSite::None && !secure {
-            r.problem("cookies.same_site", "browsers take SameSite=None with Secure only; set cookies.secure = \"always\" and use https");
+            r.problem(
+                "cookies.same_site",
+                "browsers take SameSite=None with Secure only; set cookies.secure = \"always\" and use https",
+            );
         }
         Self { same_site, secure }
     }
@@ -235,7 +250,13 @@ impl CrossSiteConfig {
         let allowed_origins: Vec<Origin> = r.get(KEY, "");
         for origin in &allowed_origins {
             if cookies.same_site != SameSite::None && !server.public_url.may_be_same_site(origin) {
-                r.warning(KEY, format!("{origin} is another site than {}: browsers will not send it the cookies", server.public_url));
+                r.warning(
+                    KEY,
+                    format!(
+                        "{origin} is another site than {}: browsers will not send it the cookies",
+                        server.public_url
+                    ),
+                );
             }
         }
         Self { allowed_origins }
@@ -315,7 +336,11 @@ impl PasswordsConfig {
         if !(4..=20).contains(&bcrypt_cost) {
             r.problem("passwords.bcrypt_cost", "expected 4 to 20");
         } else if bcrypt_cost < 10 {
-            r.unsafe_unless(server.is_loopback(), "passwords.bcrypt_cost", "below 10: stolen hashes could be guessed quickly; raise it");
+            r.unsafe_unless(
+                server.is_loopback(),
+                "passwords.bcrypt_cost",
+                "below 10: stolen hashes could be guessed quickly; raise it",
+            );
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let hash_workers = r.optional("passwords.hash_workers", "").map_or(cores, count);

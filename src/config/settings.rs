@@ -60,7 +60,8 @@ impl Settings {
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
             Err(error) => {
-                let line = error.span().and_then(|span| text.get(..span.start)).map_or(0, |before| before.lines().count());
+                let line =
+                    error.span().and_then(|span| text.get(..span.start)).map_or(0, |before| before.lines().count());
                 self.problem(source, format!("line {}: {}", line.max(1), error.message()));
                 return;
             }
@@ -129,7 +130,9 @@ impl Reader<'_> {
             None => Raw::Text(default.to_owned()),
             Some((raw, _)) => raw.clone(),
         };
-        if matches!(&raw, Raw::Text(text) | Raw::Toml(toml::Value::String(text)) if text.is_empty()) && !T::EMPTY_IS_A_VALUE {
+        if matches!(&raw, Raw::Text(text) | Raw::Toml(toml::Value::String(text)) if text.is_empty())
+            && !T::EMPTY_IS_A_VALUE
+        {
             return None;
         }
         match T::from_setting(&raw) {
@@ -174,7 +177,9 @@ impl Reader<'_> {
         let show = |(key, default): (&String, &String)| {
             let (value, source) = match self.settings.values.get(key) {
                 None => (default.clone(), "default"),
-                Some((Raw::Text(text) | Raw::Toml(toml::Value::String(text)), source)) => (text.clone(), source.as_str()),
+                Some((Raw::Text(text) | Raw::Toml(toml::Value::String(text)), source)) => {
+                    (text.clone(), source.as_str())
+                }
                 Some((Raw::Toml(other), source)) => (other.to_string(), source.as_str()),
             };
             (key.clone(), redact(key, value), source.to_owned())

@@ -113,10 +113,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     // A hundred years is enough for anybody, and keeps every sum below in range.
-    number
-        .checked_mul(millis_per_unit)
-        .filter(|millis| *millis <= 36_525 * 86_400_000)
-        .map(Duration::from_millis)
+    number.checked_mul(millis_per_unit).filter(|millis| *millis <= 36_525 * 86_400_000).map(Duration::from_millis)
 }
 
 impl<T: FromSetting> FromSetting for Vec<T> {

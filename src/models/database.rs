@@ -22,17 +22,18 @@ impl Database {
     /// Makes the pool. It connects when first used, so that a service starts while PostgreSQL is away.
     /// The embedded database is made if it does not exist, and migrated.
     pub fn open(config: &DatabaseConfig, clock: &Clock) -> Result<Self, Error> {
-        let embedded = match &config.url {
-            DatabaseUrl::Sqlite(path) => {
-                if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-                    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
-                        Error::Database(format!("{} cannot be made: {error}", directory.display()))
-                    })?;
+        let embedded =
+            match &config.url {
+                DatabaseUrl::Sqlite(path) => {
+                    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+                        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
+                            Error::Database(format!("{} cannot be made: {error}", directory.display()))
+                        })?;
+                    }
+                    true
                 }
-                true
-            }
-            DatabaseUrl::Postgres(_) => false,
-        };
+                DatabaseUrl::Postgres(_) => false,
+            };
         let manager = Manager::new(config, clock.clone());
         let pool = r2d2::Pool::builder()
             .max_size(config.pool_size)

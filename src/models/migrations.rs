@@ -26,9 +26,13 @@ pub fn run(connection: &mut AnyConnection) -> Result<usize, Error> {
             // A migration may take longer than a request may.
             diesel::sql_query("SET statement_timeout = 0").execute(postgres).map_err(failed)?;
             diesel::sql_query("SET lock_timeout = 0").execute(postgres).map_err(failed)?;
-            diesel::sql_query("SELECT pg_advisory_lock(hashtext('tacit migrations'))").execute(postgres).map_err(failed)?;
+            diesel::sql_query("SELECT pg_advisory_lock(hashtext('tacit migrations'))")
+                .execute(postgres)
+                .map_err(failed)?;
             let applied = postgres.run_pending_migrations(POSTGRES).map(|applied| applied.len()).map_err(failed);
-            diesel::sql_query("SELECT pg_advisory_unlock(hashtext('tacit migrations'))").execute(postgres).map_err(failed)?;
+            diesel::sql_query("SELECT pg_advisory_unlock(hashtext('tacit migrations'))")
+                .execute(postgres)
+                .map_err(failed)?;
             applied
         }
     }

@@ -134,10 +134,8 @@ pub fn touch_sign_in(
     seen_version: i64,
     rehash: Option<&str>,
 ) -> QueryResult<Option<User>> {
-    let target = users::table
-        .filter(users::id.eq(id))
-        .filter(users::version.eq(seen_version))
-        .filter(users::disabled.eq(false));
+    let target =
+        users::table.filter(users::id.eq(id)).filter(users::version.eq(seen_version)).filter(users::disabled.eq(false));
     match rehash {
         Some(hash) => diesel::update(target)
             .set((users::last_signed_in_at.eq(tacit_now().nullable()), users::password_hash.eq(hash)))

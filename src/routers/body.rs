@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use actix_multipart::Multipart;
+use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::{Bytes, BytesMut, Payload};
-use actix_web::HttpRequest;
 use futures_util::{StreamExt, stream};
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use tokio::time::timeout;
@@ -98,7 +98,11 @@ pub struct Form(Vec<(String, String)>);
 impl Form {
     /// A field's value; an empty one counts as absent (RFC 6749, section 3.2).
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.0
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// Whether any of these fields came more than once.
@@ -184,8 +188,18 @@ mod tests {
         let parse = |text: &str| parse_json::<Named>(text.as_bytes());
         assert_eq!(parse(r#"{"name":"a"}"#).unwrap().name.as_deref(), Some("a"));
         for bad in [
-            "", "[]", r#"["a"]"#, "null", "1", r#"{"name":1}"#, r#"{"name":"a","name":"b"}"#, r#"{"x":1,"x":2}"#,
-            r#"{"name":"a"}x"#, r#"{"name":"\ud800"}"#, "{", "\u{feff}{}",
+            "",
+            "[]",
+            r#"["a"]"#,
+            "null",
+            "1",
+            r#"{"name":1}"#,
+            r#"{"name":"a","name":"b"}"#,
+            r#"{"x":1,"x":2}"#,
+            r#"{"name":"a"}x"#,
+            r#"{"name":"\ud800"}"#,
+            "{",
+            "\u{feff}{}",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

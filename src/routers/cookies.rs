@@ -120,12 +120,7 @@ fn mark_private(headers: &mut HeaderMap) {
 }
 
 /// Adds cookies to a whole answer.
-pub fn set_on(
-    response: &mut HttpResponse,
-    config: &CookiesConfig,
-    access: &AccessToken,
-    refresh: &IssuedRefresh,
-) {
+pub fn set_on(response: &mut HttpResponse, config: &CookiesConfig, access: &AccessToken, refresh: &IssuedRefresh) {
     let left = Duration::from_secs(u64::try_from(access.expires_in()).unwrap_or(0));
     set(response.headers_mut(), config, access, left, Some(refresh));
 }
@@ -141,7 +136,10 @@ mod tests {
     #[test]
     fn our_cookies_are_found_among_malformed_ones() {
         let request = TestRequest::default()
-            .append_header((header::COOKIE, HeaderValue::from_bytes(b"x; =y; caf\xc3\xa9=\xff; tacit-access=a").unwrap()))
+            .append_header((
+                header::COOKIE,
+                HeaderValue::from_bytes(b"x; =y; caf\xc3\xa9=\xff; tacit-access=a").unwrap(),
+            ))
             .append_header((header::COOKIE, "tacit-refresh=r1; tacit-refresh=r2;tacit-refresh=;xtacit-refresh=no"))
             .to_http_request();
         let found = presented(&request, &CONFIG);
@@ -150,9 +148,8 @@ mod tests {
 
     #[test]
     fn production_never_reads_the_development_names() {
-        let request = TestRequest::default()
-            .append_header((header::COOKIE, "tacit-access=a; tacit-refresh=r"))
-            .to_http_request();
+        let request =
+            TestRequest::default().append_header((header::COOKIE, "tacit-access=a; tacit-refresh=r")).to_http_request();
         assert!(presented(&request, &CookiesConfig { secure: true, ..CONFIG }).is_empty());
     }
 
@@ -168,10 +165,13 @@ mod tests {
         let mut headers = HeaderMap::new();
         clear(&mut headers, &CookiesConfig { secure: true, ..CONFIG });
         let cookies: Vec<_> = headers.get_all(header::SET_COOKIE).collect();
-        assert_eq!(cookies, [
-            "__Host-Http-tacit-access=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure",
-            "__Host-Http-tacit-refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure",
-        ]);
+        assert_eq!(
+            cookies,
+            [
+                "__Host-Http-tacit-access=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure",
+                "__Host-Http-tacit-refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure",
+            ]
+        );
         assert!(are_set(&headers, &CookiesConfig { secure: true, ..CONFIG }));
     }
 }

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, Flow, OAuth2, Password, Scopes, SecurityScheme,
-};
-use utoipa::openapi::{OpenApi as Document, ServerBuilder};
 use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Flow, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, ServerBuilder};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;

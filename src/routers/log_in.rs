@@ -62,7 +62,7 @@ fn credentials(sent: LoginRequest) -> Result<(Option<Identifier>, Password), Err
     let (Some(identifier), Some(password)) = (username.or(email), given(sent.password)) else {
         return Err(Error::bad_request("Username and password are required"));
     };
-    let password = Password::new(password)
-        .ok_or_else(|| Error::bad_field("password", "A password has at most 1024 bytes"))?;
+    let password =
+        Password::new(password).ok_or_else(|| Error::bad_field("password", "A password has at most 1024 bytes"))?;
     Ok((identifier, password))
 }

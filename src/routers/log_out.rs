@@ -43,8 +43,7 @@ pub async fn log_out(
     .await?;
     let presented = cookies::presented(&request, &config.cookies);
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    let mut shown =
-        Shown { access_tokens: owned(&presented.access), refresh_tokens: owned(&presented.refresh) };
+    let mut shown = Shown { access_tokens: owned(&presented.access), refresh_tokens: owned(&presented.refresh) };
     shown.access_tokens.extend(bearer);
     shown.refresh_tokens.extend(sent.refresh_token);
 

@@ -7,9 +7,7 @@ use super::shared::Shared;
 use super::{body, cookies, request, sign_in};
 use crate::error::Error;
 use crate::models::user::User;
-use crate::schemas::{
-    ChangePasswordRequest, MessageResponse, Problem, TokenResponse, UpdateMeRequest, UserResponse,
-};
+use crate::schemas::{ChangePasswordRequest, MessageResponse, Problem, TokenResponse, UpdateMeRequest, UserResponse};
 use crate::services::account::{self, NewNames};
 use crate::services::passwords;
 use crate::services::sessions::Opened;
@@ -25,11 +23,7 @@ use crate::types::Password;
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn show_me(
-    shared: web::Data<Shared>,
-    request: HttpRequest,
-    who: SignedIn,
-) -> Result<HttpResponse, Failure> {
+pub async fn show_me(shared: web::Data<Shared>, request: HttpRequest, who: SignedIn) -> Result<HttpResponse, Failure> {
     let user = load(&shared, &request, &who).await?;
     Ok(respond::ok(&UserResponse::from(&user)))
 }
@@ -66,9 +60,8 @@ pub async fn update_me(
     let password = required("current_password", sent.current_password)?;
     let user = load(&shared, &request, &who).await?;
     sign_in::confirm(&shared, &user, password).await?;
-    let renamed = shared
-        .blocking(&request, move |app, connection| account::rename(app, connection, &user, &names))
-        .await?;
+    let renamed =
+        shared.blocking(&request, move |app, connection| account::rename(app, connection, &user, &names)).await?;
     Ok(respond::ok(&UserResponse::from(&renamed)))
 }
 

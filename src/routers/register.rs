@@ -1,8 +1,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::body;
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::body;
 use crate::schemas::{Problem, RegisterRequest, RegisterResponse, UserResponse};
 use crate::services::register::{self, Input, Registering};
 use crate::types::Role;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use actix_web::body::BoxBody;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
 use crate::error::{Error, FieldError, Refusal};
@@ -63,18 +63,18 @@ impl From<&Error> for Shown {
                 fields: vec![FieldError { field: "password", message: detail.clone() }],
                 ..Self::new(S::UNPROCESSABLE_ENTITY, "weak_password", detail.as_str())
             },
-            Error::LastAdmin => {
-                Self::new(S::CONFLICT, "last_admin", "The last active administrator cannot be removed, disabled or demoted")
-            }
+            Error::LastAdmin => Self::new(
+                S::CONFLICT,
+                "last_admin",
+                "The last active administrator cannot be removed, disabled or demoted",
+            ),
             Error::PayloadTooLarge => Self::new(S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large"),
             Error::RequestTimeout => {
                 Self::new(S::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time")
             }
-            Error::UnsupportedMediaType(expected) => Self::new(
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                format!("The body has to be {expected}"),
-            ),
+            Error::UnsupportedMediaType(expected) => {
+                Self::new(S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", format!("The body has to be {expected}"))
+            }
             Error::Overloaded => Self::new(S::SERVICE_UNAVAILABLE, "overloaded", "Too busy right now; try again"),
             Error::NotReady(_) => Self::new(S::SERVICE_UNAVAILABLE, "not_ready", "Not ready yet; try again"),
             Error::Database(_) => {
@@ -254,9 +254,7 @@ pub fn oauth(status: StatusCode, error: &'static str, description: &str, code: O
 /// A JSON answer, with its charset.
 pub fn json(builder: &mut HttpResponseBuilder, body: &impl serde::Serialize) -> HttpResponse {
     match serde_json::to_vec(body) {
-        Ok(bytes) => {
-            builder.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(bytes)
-        }
+        Ok(bytes) => builder.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(bytes),
         Err(error) => response(&Error::Internal(format!("an answer could not be written: {error}"))),
     }
 }

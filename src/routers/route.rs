@@ -1,5 +1,5 @@
-use actix_web::dev::ServiceRequest;
 use actix_web::body::BoxBody;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};

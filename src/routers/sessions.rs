@@ -1,9 +1,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::cookies;
 use super::extract::SignedIn;
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::cookies;
 use crate::error::Error;
 use crate::schemas::{MessageResponse, Problem, SessionResponse, SessionsResponse};
 use crate::services::sessions;

@@ -62,9 +62,8 @@ async fn try_sign_in(
 ) -> Result<Opened, Error> {
     for _ in 0..ATTEMPTS {
         let wanted = identifier.clone();
-        let attempt = shared
-            .blocking(request, move |app, connection| log_in::begin(app, connection, wanted.as_ref()))
-            .await?;
+        let attempt =
+            shared.blocking(request, move |app, connection| log_in::begin(app, connection, wanted.as_ref())).await?;
         let checked = check(shared, attempt.clone(), password.clone()).await?;
         if !checked.correct {
             return Err(Error::InvalidCredentials);

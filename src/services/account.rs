@@ -67,8 +67,10 @@ pub fn rename(app: &App, connection: &mut AnyConnection, seen: &User, names: &Ne
         ..UserChange::default()
     };
     let changed = transaction(connection, |connection| {
-        let new_username = change.username.flatten().filter(|name| Some(name.canonical()) != seen.username_canonical.as_deref());
-        let new_email = change.email.flatten().filter(|email| Some(email.canonical()) != seen.email_canonical.as_deref());
+        let new_username =
+            change.username.flatten().filter(|name| Some(name.canonical()) != seen.username_canonical.as_deref());
+        let new_email =
+            change.email.flatten().filter(|email| Some(email.canonical()) != seen.email_canonical.as_deref());
         register::check_free(connection, new_username, new_email)?;
         user::update(connection, seen.id, seen.version, &change)
     })?;

@@ -79,7 +79,11 @@ fn explain_session(connection: &mut AnyConnection, id: SessionId, lines: &mut Ve
         None => lines.push("Its user was deleted.".to_owned()),
         Some(user) if user.disabled => lines.push(format!("Its user, {}, is disabled.", user.display_name())),
         Some(user) => {
-            lines.push(format!("Its session lives, in generation {}, and belongs to {}.", session.generation, user.display_name()));
+            lines.push(format!(
+                "Its session lives, in generation {}, and belongs to {}.",
+                session.generation,
+                user.display_name()
+            ));
             return Ok(true);
         }
     }
@@ -101,7 +105,10 @@ fn explain_refresh_token(app: &App, connection: &mut AnyConnection, text: &str) 
     let token = match RefreshToken::decode(&app.refresh_keys, text, app.clock.now()) {
         Ok(token) => token,
         Err(Unusable::Invalid) => {
-            lines.push("Its MAC is wrong: it was cut or altered, or signed with another secret than those of [sessions].".to_owned());
+            lines.push(
+                "Its MAC is wrong: it was cut or altered, or signed with another secret than those of [sessions]."
+                    .to_owned(),
+            );
             return Ok(Explanation { good: false, lines });
         }
         Err(Unusable::Expired) => {
@@ -115,14 +122,18 @@ fn explain_refresh_token(app: &App, connection: &mut AnyConnection, text: &str) 
         return Ok(Explanation { good: false, lines });
     };
     if token.secret_hash() != session.secret_hash.as_slice() {
-        lines.push("Its secret part is not the session's: somebody else made it with our key, or the database is another one.".to_owned());
+        lines.push(
+            "Its secret part is not the session's: somebody else made it with our key, or the database is another one."
+                .to_owned(),
+        );
         return Ok(Explanation { good: false, lines });
     }
     let behind = session.generation.saturating_sub(token.generation);
     if behind > 1 {
         lines.push(format!("It is {behind} generations old: presenting it would count as theft and end the session."));
     } else if behind == 1 {
-        lines.push("It is the predecessor of the current generation: within its rules it is still answered.".to_owned());
+        lines
+            .push("It is the predecessor of the current generation: within its rules it is still answered.".to_owned());
     }
     Ok(Explanation { good: lives && behind <= 1, lines })
 }

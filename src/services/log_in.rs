@@ -84,10 +84,7 @@ pub fn finish(
 
 /// Ends the sessions of these tokens and tells which. A token proves itself by its MAC and its secret part, whatever its
 /// generation.
-pub(super) fn supersede(
-    connection: &mut AnyConnection,
-    tokens: &[RefreshToken],
-) -> Result<Vec<SessionId>, Error> {
+pub(super) fn supersede(connection: &mut AnyConnection, tokens: &[RefreshToken]) -> Result<Vec<SessionId>, Error> {
     let mut ended = Vec::new();
     for token in tokens {
         let proven = super::log_out::proves_itself(connection, token)?;

@@ -185,7 +185,14 @@ mod tests {
 
     #[test]
     fn what_is_no_hash_is_never_right() {
-        for stored in ["", "!", "x", "$2b$", "$bcrypt-sha256$v=2,t=2b,r=4$a$b", "$bcrypt-sha256$v=2,t=2b,r=99$abcdefghijklmnopqrstuu$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+        for stored in [
+            "",
+            "!",
+            "x",
+            "$2b$",
+            "$bcrypt-sha256$v=2,t=2b,r=4$a$b",
+            "$bcrypt-sha256$v=2,t=2b,r=99$abcdefghijklmnopqrstuu$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ] {
             assert!(!check(&password("password"), stored, 4).unwrap().correct, "{stored}");
         }
         assert!(!check(&password(""), &dummy(4), 4).unwrap().correct);

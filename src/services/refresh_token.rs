@@ -165,7 +165,16 @@ mod tests {
     fn garbage_is_invalid() {
         let keys = keys(&[1]);
         let good = token().encode(&keys);
-        for text in ["", "rt1_", "x", &good[4..], &good[..good.len() - 1], &format!("{good}A"), &format!("{good}="), &"rt1_A".repeat(2000)] {
+        for text in [
+            "",
+            "rt1_",
+            "x",
+            &good[4..],
+            &good[..good.len() - 1],
+            &format!("{good}A"),
+            &format!("{good}="),
+            &"rt1_A".repeat(2000),
+        ] {
             assert_eq!(RefreshToken::decode_expired(&keys, text), Err(Unusable::Invalid), "{text}");
         }
     }

@@ -119,12 +119,8 @@ pub fn finish(
     password_hash: &str,
     role: &Role,
 ) -> Result<User, Error> {
-    let new = NewUser {
-        username: registering.username.as_ref(),
-        email: registering.email.as_ref(),
-        password_hash,
-        role,
-    };
+    let new =
+        NewUser { username: registering.username.as_ref(), email: registering.email.as_ref(), password_hash, role };
     let user = user::insert(connection, &new)?;
     app.metrics.registrations.inc();
     log::info!(event = "user_registered", outcome = "success", subject:% = user.id, role:% = role; "a user was added");

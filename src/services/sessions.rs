@@ -6,9 +6,9 @@ use super::tokens::{self, AccessToken};
 use crate::app::App;
 use crate::config::OnLimit;
 use crate::error::Error;
+use crate::models::AnyConnection;
 use crate::models::session::{self, Device, NewSession, RevokedReason, Session};
 use crate::models::user::User;
-use crate::models::AnyConnection;
 use crate::types::{SessionId, Timestamp, UserId, random_bytes};
 
 /// A session that was just opened, with its first tokens.

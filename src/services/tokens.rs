@@ -197,9 +197,8 @@ fn split(text: &str) -> Option<(&str, &str, &str)> {
     }
     let mut parts = text.split('.');
     let split = (parts.next()?, parts.next()?, parts.next()?);
-    let is_part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     (parts.next().is_none() && is_part(split.0) && is_part(split.1) && is_part(split.2)).then_some(split)
 }
 

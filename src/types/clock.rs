@@ -21,9 +21,7 @@ impl Clock {
         let micros = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
-        Timestamp::from_unix_micros(
-            micros.saturating_add(self.offset_micros.load(Ordering::Relaxed)),
-        )
+        Timestamp::from_unix_micros(micros.saturating_add(self.offset_micros.load(Ordering::Relaxed)))
     }
 
     /// The monotonic clock's time.

@@ -12,10 +12,6 @@ pub enum Identifier {
 impl Identifier {
     /// `None` for what can be nobody's name: it signs nobody in, like a name that nobody has.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.contains('@') {
-            text.parse().ok().map(Self::Email)
-        } else {
-            text.parse().ok().map(Self::Username)
-        }
+        if text.contains('@') { text.parse().ok().map(Self::Email) } else { text.parse().ok().map(Self::Username) }
     }
 }

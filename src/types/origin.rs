@@ -26,11 +26,7 @@ impl Origin {
         if !bare {
             return None;
         }
-        Some(Self {
-            scheme: url.scheme().to_owned(),
-            host: url.host()?.to_owned(),
-            port: url.port_or_known_default()?,
-        })
+        Some(Self { scheme: url.scheme().to_owned(), host: url.host()?.to_owned(), port: url.port_or_known_default()? })
     }
 
     /// `http://localhost:PORT`.

@@ -33,18 +33,12 @@ impl Timestamp {
 
     /// This moment and `span` more; stays where it is if that is out of range.
     pub fn plus(self, span: Duration) -> Self {
-        TimeDelta::from_std(span)
-            .ok()
-            .and_then(|delta| self.0.checked_add_signed(delta))
-            .map_or(self, Self)
+        TimeDelta::from_std(span).ok().and_then(|delta| self.0.checked_add_signed(delta)).map_or(self, Self)
     }
 
     /// This moment less `span`; stays where it is if that is out of range.
     pub fn minus(self, span: Duration) -> Self {
-        TimeDelta::from_std(span)
-            .ok()
-            .and_then(|delta| self.0.checked_sub_signed(delta))
-            .map_or(self, Self)
+        TimeDelta::from_std(span).ok().and_then(|delta| self.0.checked_sub_signed(delta)).map_or(self, Self)
     }
 
     /// The time left until this moment; zero when it has passed.
@@ -83,8 +77,7 @@ impl AsExpression<sql_types::Timestamp> for Timestamp {
 }
 
 impl AsExpression<sql_types::Nullable<sql_types::Timestamp>> for Timestamp {
-    type Expression =
-        <NaiveDateTime as AsExpression<sql_types::Nullable<sql_types::Timestamp>>>::Expression;
+    type Expression = <NaiveDateTime as AsExpression<sql_types::Nullable<sql_types::Timestamp>>>::Expression;
 
     fn as_expression(self) -> Self::Expression {
         AsExpression::<sql_types::Nullable<sql_types::Timestamp>>::as_expression(self.0)

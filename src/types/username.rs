@@ -94,8 +94,21 @@ mod tests {
     #[test]
     fn names_that_deceive_are_refused() {
         for bad in [
-            "", " a", "a ", "a  b", "a@b", "a/b", "a\0b", "a\nb", "a\u{202e}b", "a\u{200b}b",
-            "a\u{feff}b", "a\u{3000}b", "a\u{ad}b", "＠", "\u{2100}",
+            "",
+            " a",
+            "a ",
+            "a  b",
+            "a@b",
+            "a/b",
+            "a\0b",
+            "a\nb",
+            "a\u{202e}b",
+            "a\u{200b}b",
+            "a\u{feff}b",
+            "a\u{3000}b",
+            "a\u{ad}b",
+            "＠",
+            "\u{2100}",
         ] {
             assert!(bad.parse::<Username>().is_err(), "{bad:?}");
         }

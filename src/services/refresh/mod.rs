@@ -10,9 +10,9 @@ use super::tokens::{self, AccessToken};
 use crate::app::App;
 use crate::config::OnTheft;
 use crate::error::{Error, Refusal};
+use crate::models::AnyConnection;
 use crate::models::session::{self, Device, RevokedReason, Session};
 use crate::models::user::User;
-use crate::models::AnyConnection;
 use crate::types::{Instant, SessionId, Timestamp, random_bytes};
 
 /// How often a statement that changed no row makes the engine read and decide again.
@@ -394,8 +394,7 @@ impl Exchange<'_> {
     }
 
     fn issue(&self, verdict: Verdict, generation: i64) -> Result<Refreshed, Error> {
-        let idle_limit =
-            self.now.plus(Duration::from_secs(u64::try_from(self.session.idle_timeout).unwrap_or(0)));
+        let idle_limit = self.now.plus(Duration::from_secs(u64::try_from(self.session.idle_timeout).unwrap_or(0)));
         let refresh = self.mint_refresh(generation, idle_limit);
         self.refreshed(verdict, generation, Some(refresh), Echo::Nothing)
     }
