@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,9 +44,9 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves until SIGTERM or SIGINT, then lets open requests end.
 ///
 /// `migrate`: bring the schema up to date as soon as the database can be reached.
-pub fn serve(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>, migrate: bool) -> Result<(), Error> {
-    let background = Background::start(&app, migrate)?;
-    let outcome = rt::System::new().block_on(run(Arc::clone(&app), public, internal));
+pub fn serve(app: &Arc<App>, public: TcpListener, internal: Option<TcpListener>, migrate: bool) -> Result<(), Error> {
+    let background = Background::start(app, migrate)?;
+    let outcome = rt::System::new().block_on(run(Arc::clone(app), public, internal));
     background.stop();
     outcome.map_err(|error| Error::Internal(format!("the server stopped: {error}")))
 }
@@ -143,7 +143,7 @@ impl Background {
             .spawn(move || {
                 let mut wait = delay;
                 while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(wait) {
-                    work(&|| matches!(stopped.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)));
+                    work(&|| matches!(stopped.try_recv(), Err(TryRecvError::Empty)));
                     wait = interval;
                 }
             })

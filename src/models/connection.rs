@@ -81,7 +81,7 @@ fn with_timeouts(url: &str, timeout: Duration) -> String {
     ] {
         if !url.contains(&format!("{name}=")) {
             url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&format!("{name}={value}"));
+            url.extend([name, "=", &value]);
         }
     }
     url

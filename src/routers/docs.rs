@@ -43,7 +43,7 @@ struct ApiDoc;
 /// The OpenAPI document of a configured service.
 pub fn openapi(config: &Config) -> Document {
     let mut document = ApiDoc::openapi();
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     let server = if config.server.base_path.is_empty() { "/" } else { config.server.base_path.as_str() };
     document.servers = Some(vec![ServerBuilder::new().url(server).build()]);
     let token_url = format!("{}/token", config.server.base_path);

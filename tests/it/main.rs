@@ -3,6 +3,15 @@
 //! `cargo test` runs on SQLite; with `TACIT_TEST_POSTGRES` set to the URL of a server where databases may be created it
 //! runs on PostgreSQL. Every test has a service and a database of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and keeps time by itself"
+)]
+
 mod app;
 mod database;
 mod jar;
