@@ -121,7 +121,7 @@ impl Background {
             match purge::purge(&purging, keep_going) {
                 Ok(0) => {}
                 Ok(count) => {
-                    log::info!(event = "purge", outcome = "success", count = count; "old sessions were deleted")
+                    log::info!(event = "purge", outcome = "success", count = count; "old sessions were deleted");
                 }
                 Err(error) => log::warn!(event = "purge", outcome = "failure"; "old sessions stay for now: {error}"),
             }

@@ -46,6 +46,8 @@ pub fn routes() -> Vec<Route> {
     use Listener::{Both, Internal, Public};
     use Policy::{Anyone, RefreshCookie, SignedIn};
     vec![
+        // First what is asked most: the router tries one after the other.
+        route("/verify", SignedIn, Internal).any(verify::verify_request),
         route("/register", Anyone, Public).post(register::register_user),
         route("/login", Anyone, Public).post(log_in::create_login),
         route("/token", Anyone, Public).post(token::create_token),
@@ -59,7 +61,6 @@ pub fn routes() -> Vec<Route> {
         route("/sessions/{id}", SignedIn, Public).delete(sessions::delete_session),
         route("/protected", SignedIn, Public).get(protected::show_protected),
         route("/admin", SignedIn, Public).get(protected::show_admin),
-        route("/verify", SignedIn, Internal).any(verify::verify_request),
         route("/healthz", Anyone, Both).get(operations::show_health),
         route("/readyz", Anyone, Internal).get(operations::show_readiness),
         route("/metrics", Anyone, Internal).get(operations::show_metrics),

@@ -108,15 +108,14 @@ impl Route {
     }
 
     fn into_resource(self, base_path: &str) -> Resource {
-        let path = format!("{base_path}{}", self.path);
-        let paths = match path.strip_suffix('/') {
-            Some("") => vec![path],
-            Some(bare) => vec![bare.to_owned(), path.clone()],
-            None => vec![path.clone(), format!("{path}/")],
+        // What `observe` makes of a path with a trailing slash.
+        let path = match format!("{base_path}{}", self.path) {
+            path if path.len() > 1 => path.trim_end_matches('/').to_owned(),
+            path => path,
         };
         let allow: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
         let allow = allow.join(", ");
-        let mut resource = web::resource(paths);
+        let mut resource = web::resource(path);
         for handler in self.handlers {
             resource = resource.route(handler);
         }
