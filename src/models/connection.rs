@@ -20,8 +20,8 @@ pub enum AnyConnection {
     Sqlite(SqliteConnection),
 }
 
-/// How long a writer waits for another writer of the SQLite file, in milliseconds.
-const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
+/// How long a writer waits for another writer of the SQLite file.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens connections for the pool. The URL alone picks the database: diesel's derived `establish` would try each in turn.
 #[derive(Clone)]
@@ -40,17 +40,32 @@ impl Manager {
     fn open_sqlite(&self, path: &std::path::Path) -> Result<AnyConnection, diesel::r2d2::Error> {
         let path = path.to_str().ok_or_else(|| bad_connection("the database's path is not UTF-8"))?;
         let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
-        // The busy timeout first: switching to WAL needs a lock of its own.
         connection.batch_execute(&format!(
-            "PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; \
-             PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+            "PRAGMA busy_timeout = {}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+            SQLITE_BUSY_TIMEOUT.as_millis()
         ))?;
+        self.switch_to_wal(&mut connection)?;
         let clock = AssertUnwindSafe(self.clock.clone());
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
             let clock = &clock;
             clock.now().as_naive()
         })?;
         Ok(AnyConnection::Sqlite(connection))
+    }
+
+    /// A new file is switched once. Two connections that do so at one moment stand in each other's way, and SQLite then
+    /// answers "locked" at once, whatever the busy timeout: so this tries again, for as long.
+    #[expect(clippy::disallowed_methods, reason = "there is nothing to wait for but the other's commit")]
+    fn switch_to_wal(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        let started = self.clock.instant();
+        loop {
+            let switched = connection.batch_execute("PRAGMA journal_mode = WAL");
+            let waited = self.clock.instant().saturating_duration_since(started);
+            match switched {
+                Err(_) if waited < SQLITE_BUSY_TIMEOUT => std::thread::sleep(Duration::from_millis(5)),
+                switched => return Ok(switched?),
+            }
+        }
     }
 
     fn open_postgres(&self, url: &str) -> Result<AnyConnection, diesel::r2d2::Error> {
