@@ -5,5 +5,6 @@
 
 mod app;
 mod database;
+mod faults;
 mod jar;
 mod sign_in;
