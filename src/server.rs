@@ -73,6 +73,8 @@ async fn run(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>) 
         servers.push(server);
     }
     let handles: Vec<_> = servers.iter().map(actix_web::dev::Server::handle).collect();
+    // A file that may not grow (`ulimit -f`) is then an error of the statement that writes, and not the process's end.
+    let _file_too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     rt::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
