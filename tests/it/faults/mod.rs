@@ -1,9 +1,12 @@
 //! What must hold when things break: the process, the database, the disk, the network, the clock.
 
+mod clock;
+mod disk;
 mod kill;
 mod outage;
 mod proxy;
 mod shutdown;
+mod start;
 
 use crate::app::Tacit;
 
