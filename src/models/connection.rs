@@ -163,3 +163,11 @@ where
         }
     }
 }
+
+/// The row that a statement with RETURNING wrote, of all the rows it gave.
+///
+/// Never `get_result` there: on SQLite it leaves with the first row, before the end of the statement, which is where it
+/// commits. An error of that commit, like a full disk, would be lost, and the row with it.
+pub fn written<T>(rows: Vec<T>) -> QueryResult<T> {
+    rows.into_iter().next().ok_or(diesel::result::Error::NotFound)
+}

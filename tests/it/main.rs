@@ -14,5 +14,6 @@
 
 mod app;
 mod database;
+mod faults;
 mod jar;
 mod sign_in;
