@@ -20,8 +20,11 @@ pub enum AnyConnection {
     Sqlite(SqliteConnection),
 }
 
-/// How long a writer waits for another writer of the SQLite file.
-const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a writer waits for another writer of the SQLite file, in milliseconds.
+const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
+
+/// What SQLite says when another connection is in the way.
+const SQLITE_LOCKED: &str = "database is locked";
 
 /// Opens connections for the pool. The URL alone picks the database: diesel's derived `establish` would try each in turn.
 #[derive(Clone)]
@@ -40,11 +43,10 @@ impl Manager {
     fn open_sqlite(&self, path: &std::path::Path) -> Result<AnyConnection, diesel::r2d2::Error> {
         let path = path.to_str().ok_or_else(|| bad_connection("the database's path is not UTF-8"))?;
         let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
-        connection.batch_execute(&format!(
-            "PRAGMA busy_timeout = {}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-            SQLITE_BUSY_TIMEOUT.as_millis()
-        ))?;
+        // The busy timeout first: switching to WAL needs a lock of its own.
+        connection.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"))?;
         self.switch_to_wal(&mut connection)?;
+        connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         let clock = AssertUnwindSafe(self.clock.clone());
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
             let clock = &clock;
@@ -53,17 +55,17 @@ impl Manager {
         Ok(AnyConnection::Sqlite(connection))
     }
 
-    /// A new file is switched once. Two connections that do so at one moment stand in each other's way, and SQLite then
-    /// answers "locked" at once, whatever the busy timeout: so this tries again, for as long.
-    #[expect(clippy::disallowed_methods, reason = "there is nothing to wait for but the other's commit")]
-    fn switch_to_wal(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        let started = self.clock.instant();
+    /// Switches a new file to WAL, where it stays. SQLite refuses that at once, whatever the busy timeout, while another
+    /// connection uses the file: two that open it for the first time have to take turns.
+    fn switch_to_wal(&self, connection: &mut SqliteConnection) -> QueryResult<()> {
+        let deadline = self.clock.instant() + Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS.into());
         loop {
-            let switched = connection.batch_execute("PRAGMA journal_mode = WAL");
-            let waited = self.clock.instant().saturating_duration_since(started);
-            match switched {
-                Err(_) if waited < SQLITE_BUSY_TIMEOUT => std::thread::sleep(Duration::from_millis(5)),
-                switched => return Ok(switched?),
+            match connection.batch_execute("PRAGMA journal_mode = WAL") {
+                Err(error) if error.to_string() == SQLITE_LOCKED && self.clock.instant() < deadline => {
+                    // Waits for a writer; a reader is done sooner.
+                    connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK")?;
+                }
+                done => return done,
             }
         }
     }
