@@ -23,6 +23,9 @@ pub enum AnyConnection {
 /// How long a writer waits for another writer of the SQLite file, in milliseconds.
 const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
 
+/// How often switching a new SQLite file to its journal mode is tried.
+const WAL_ATTEMPTS: usize = 20;
+
 /// Opens connections for the pool. The URL alone picks the database: diesel's derived `establish` would try each in turn.
 #[derive(Clone)]
 pub struct Manager {
@@ -40,11 +43,9 @@ impl Manager {
     fn open_sqlite(&self, path: &std::path::Path) -> Result<AnyConnection, diesel::r2d2::Error> {
         let path = path.to_str().ok_or_else(|| bad_connection("the database's path is not UTF-8"))?;
         let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
-        // The busy timeout first: switching to WAL needs a lock of its own.
-        connection.batch_execute(&format!(
-            "PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; \
-             PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-        ))?;
+        connection.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"))?;
+        switch_to_wal(&mut connection)?;
+        connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         let clock = AssertUnwindSafe(self.clock.clone());
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
             let clock = &clock;
@@ -65,6 +66,18 @@ impl Manager {
         ))?;
         Ok(AnyConnection::Postgres(connection))
     }
+}
+
+/// On a new file several processes may switch at once. The switch does not wait for another's lock, whatever the busy
+/// timeout says; an empty transaction does, so between two attempts one of them waits.
+fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    for _ in 0..WAL_ATTEMPTS {
+        if connection.batch_execute("PRAGMA journal_mode = WAL").is_ok() {
+            return Ok(());
+        }
+        connection.batch_execute("BEGIN IMMEDIATE; COMMIT")?;
+    }
+    connection.batch_execute("PRAGMA journal_mode = WAL")
 }
 
 /// libpq's own limits on connecting and on a peer that went silent, unless the URL sets them.
