@@ -108,8 +108,9 @@ fn new_id() -> String {
     format!("{process:08x}{:08x}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Whether errors of this path carry OAuth's own `error` member too.
+/// Whether errors of this path carry OAuth's own `error` member too. Routing reads `/%74oken` as `/token`, and so does this.
 fn is_oauth(config: &Config, path: &str) -> bool {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     path.strip_prefix(config.server.base_path.as_str())
         .is_some_and(|path| OAUTH_PATHS.contains(&path.strip_suffix('/').unwrap_or(path)))
 }

@@ -12,8 +12,18 @@
     reason = "a test fails by panicking, and keeps time by itself"
 )]
 
+mod access_tokens;
 mod app;
 mod database;
 mod faults;
+mod forge;
 mod jar;
+mod log_in;
+mod me;
+mod problems;
+mod raw;
+mod register;
+mod sessions;
+mod shapes;
 mod sign_in;
+mod token;
