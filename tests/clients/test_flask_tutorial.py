@@ -59,6 +59,7 @@ class FlaskTutorial(unittest.TestCase):
         answer = client.protected()
         self.assertEqual(answer.status_code, 401)
         self.assertEqual(answer.json()["detail"], "Not authenticated")
+        self.assertEqual(answer.headers["Cache-Control"], "no-store")
 
     def test_signs_in_with_the_token_of_the_answer(self):
         client = FlaskClient(self.service.url)
@@ -82,6 +83,15 @@ class FlaskTutorial(unittest.TestCase):
         answer = client.admin()
         self.assertEqual(answer.status_code, 200)
         self.assertEqual(answer.json()["message"], "Welcome to the admin panel, root!")
+
+    def test_a_weak_new_password_is_refused_by_the_name_of_its_member(self):
+        client = FlaskClient(self.service.url)
+        client.register("edsger", PASSWORD)
+        client.login("edsger", PASSWORD)
+        body = {"current_password": PASSWORD, "new_password": "password1"}
+        answer = client.session.post(f"{self.service.url}/me/password", json=body)
+        self.assertEqual(answer.status_code, 422)
+        self.assertEqual(answer.json()["errors"][0]["field"], "new_password")
 
     def test_a_taken_name_is_409_and_a_wrong_password_401(self):
         client = FlaskClient(self.service.url)

@@ -1,5 +1,9 @@
 """A backend verifies access tokens by itself, with nothing but the shared secret."""
 
+import pathlib
+import re
+import subprocess
+import sys
 import unittest
 
 import jwt
@@ -8,8 +12,10 @@ import requests
 from service import PASSWORD, Service
 
 
+README = pathlib.Path(__file__).parents[2] / "README.md"
+
+
 def verify(token, key, issuer, audience):
-    """As the README has it."""
     header = jwt.get_unverified_header(token)
     if header.get("typ", "").lower() != "at+jwt":
         raise jwt.InvalidTokenError("not an access token")
@@ -36,6 +42,18 @@ class PyJwt(unittest.TestCase):
         self.assertEqual(claims["client_id"], "tacit")
         self.assertLessEqual(claims["exp"] - claims["iat"], 15 * 60)
         self.assertEqual(jwt.get_unverified_header(self.token)["alg"], "HS256")
+
+    def test_the_readmes_lines_verify_a_token(self):
+        lines = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL).group(1)
+        lines = lines.replace("http://localhost:8080", self.service.url)
+
+        def run(token):
+            command = [sys.executable, "-c", lines, token]
+            return subprocess.run(command, cwd=self.service.path, capture_output=True, text=True, timeout=60)
+
+        good = run(self.token)
+        self.assertEqual((good.returncode, good.stdout.split()[1:]), (0, ["ada", "editor"]), good.stderr)
+        self.assertNotEqual(run(self.token[:-4] + "AAAA").returncode, 0)
 
     def test_a_token_for_another_or_of_another_is_refused(self):
         for issuer, audience, key, error in [
