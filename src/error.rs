@@ -81,8 +81,13 @@ pub enum Error {
     #[error("changed meanwhile")]
     Conflict,
     /// The new password breaks a rule.
-    #[error("weak password: {0}")]
-    WeakPassword(String),
+    #[error("weak password: {detail}")]
+    WeakPassword {
+        /// The member that holds it.
+        field: &'static str,
+        /// One sentence for a person.
+        detail: String,
+    },
     /// The last active administrator cannot be removed, disabled or demoted.
     #[error("this is the last active administrator")]
     LastAdmin,

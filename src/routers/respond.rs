@@ -59,8 +59,8 @@ impl From<&Error> for Shown {
             Error::Conflict => {
                 Self::new(S::CONFLICT, "conflict", "The account was changed by another request; try again")
             }
-            Error::WeakPassword(detail) => Self {
-                fields: vec![FieldError { field: "password", message: detail.clone() }],
+            Error::WeakPassword { field, detail } => Self {
+                fields: vec![FieldError { field, message: detail.clone() }],
                 ..Self::new(S::UNPROCESSABLE_ENTITY, "weak_password", detail.as_str())
             },
             Error::LastAdmin => Self::new(

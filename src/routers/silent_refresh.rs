@@ -47,14 +47,20 @@ pub async fn silent_refresh(
         return Ok(request.into_response(respond::response(&Error::Internal("no application".to_owned()))));
     };
     match authenticate(&shared, request.request(), mode).await {
-        Err(error) => Ok(request.into_response(respond::response(&error))),
+        Err(error) => {
+            let mut response = request.into_response(respond::response(&error));
+            mark_personal(&mut response);
+            Ok(response)
+        }
         Ok(Verdict::Refused { refusal, clear_cookies, since }) => {
             let mut response = respond::response(&refusal.into());
             let in_time = elapsed(&shared.app, since) <= shared.app.config.sessions.emit_deadline;
             if clear_cookies && in_time {
                 cookies::clear(response.headers_mut(), &shared.app.config.cookies);
             }
-            Ok(request.into_response(response))
+            let mut response = request.into_response(response);
+            mark_personal(&mut response);
+            Ok(response)
         }
         Ok(Verdict::SignedIn(identity)) => {
             request.extensions_mut().insert(identity);
@@ -168,7 +174,7 @@ async fn deliver(shared: &Shared, response: &mut ServiceResponse<BoxBody>, refre
     }
 }
 
-/// What somebody signed in is answered is for nobody's cache.
+/// What depends on who asks is for nobody's cache, a refusal too.
 fn mark_personal(response: &mut ServiceResponse<BoxBody>) {
     respond::insert_if_absent(response.headers_mut(), header::CACHE_CONTROL, "no-store");
 }
