@@ -47,9 +47,9 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves until SIGTERM or SIGINT, then lets open requests end.
 ///
 /// `migrate`: bring the schema up to date as soon as the database can be reached.
-pub fn serve(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>, migrate: bool) -> Result<(), Error> {
-    let background = Background::start(&app, migrate)?;
-    let outcome = rt::System::new().block_on(run(Arc::clone(&app), public, internal));
+pub fn serve(app: &Arc<App>, public: TcpListener, internal: Option<TcpListener>, migrate: bool) -> Result<(), Error> {
+    let background = Background::start(app, migrate)?;
+    let outcome = rt::System::new().block_on(run(Arc::clone(app), public, internal));
     background.stop();
     outcome.map_err(|error| Error::Internal(format!("the server stopped: {error}")))
 }

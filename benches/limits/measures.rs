@@ -51,10 +51,8 @@ pub fn token(table: &mut Table) {
     let sent = token_request("ada");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let time = Duration::from_secs(4);
-    let (ratios, rates) = in_turns(
-        || rate(&service.address, &sent, cores * 3, time, 200).0,
-        || raw_bcrypt(cores, time),
-    );
+    let (ratios, rates) =
+        in_turns(|| rate(&service.address, &sent, cores * 3, time, 200).0, || raw_bcrypt(cores, time));
     let measured = format!("{} of raw bcrypt, {:.1} sign-ins/s", spread(&ratios, ""), median(rates));
     table.row("POST /token, bcrypt cost 12", measured, "at least 0.95");
 }

@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
 
+use super::gateway::{Mount, answer_gateway};
 use super::respond;
 use super::silent_refresh::{Mode, silent_refresh};
 
@@ -16,6 +17,8 @@ pub enum Policy {
     SignedIn,
     /// Whoever holds a refresh cookie, which is used at once.
     RefreshCookie,
+    /// A gateway that asks about another request; the answer is in the form that it understands.
+    Gateway(Mount),
 }
 
 /// Where a route answers once `server.internal_listen` is set; without it there is one listener for all.
@@ -91,6 +94,16 @@ impl Route {
             Policy::Anyone => None,
             Policy::SignedIn => Some(Mode::WhenNeeded),
             Policy::RefreshCookie => Some(Mode::Now),
+            Policy::Gateway(mount) => {
+                let resource = self.into_resource(base_path);
+                let signed_in = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+                    silent_refresh(Mode::Gateway(mount.rotation()), request, next)
+                });
+                let answered =
+                    from_fn(move |request: ServiceRequest, next: Next<BoxBody>| answer_gateway(mount, request, next));
+                config.service(resource.wrap(signed_in).wrap(answered));
+                return;
+            }
         };
         let methods = self.methods.clone();
         let resource = self.into_resource(base_path);

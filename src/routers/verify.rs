@@ -6,6 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::extract::SignedIn;
 use super::request;
+use super::respond::Failure;
+use crate::error::Error;
 use crate::schemas::Problem;
 use crate::services::authenticate::Identity;
 
@@ -33,14 +35,17 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
             ("Authorization" = String, description = "Bearer and a good access token, for trusted proxies"),
         )),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another role is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn verify_request(request: HttpRequest, who: SignedIn) -> HttpResponse {
+pub async fn verify_request(request: HttpRequest, who: SignedIn) -> Result<HttpResponse, Failure> {
+    if request.match_info().get("role").is_some_and(|role| role != who.role.as_str()) {
+        return Err(Error::RoleRequired.into());
+    }
     let mut response = HttpResponse::Ok().finish();
     add_identity(response.headers_mut(), &who, request::peer_is_trusted(&request));
-    response
+    Ok(response)
 }
 
 fn add_identity(headers: &mut HeaderMap, who: &Identity, trusted: bool) {
