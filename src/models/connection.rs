@@ -42,9 +42,9 @@ impl Manager {
         let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
         // The busy timeout first: switching to WAL needs a lock of its own.
         connection.batch_execute(&format!(
-            "PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; \
-             PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+            "PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
         ))?;
+        switch_to_wal(&mut connection)?;
         let clock = AssertUnwindSafe(self.clock.clone());
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
             let clock = &clock;
@@ -65,6 +65,23 @@ impl Manager {
         ))?;
         Ok(AnyConnection::Postgres(connection))
     }
+}
+
+/// Puts a file into WAL mode, which it keeps.
+///
+/// Of two connections that switch a new file at once SQLite fails one without waiting, since each would wait for the
+/// other. That one waits for a write lock instead, by the busy timeout, and then finds the switch done.
+fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    const ATTEMPTS: usize = 20;
+    let mut outcome = Ok(());
+    for _ in 0..ATTEMPTS {
+        outcome = connection.batch_execute("PRAGMA journal_mode = WAL");
+        if outcome.is_ok() {
+            break;
+        }
+        connection.batch_execute("BEGIN IMMEDIATE; COMMIT")?;
+    }
+    outcome
 }
 
 /// libpq's own limits on connecting and on a peer that went silent, unless the URL sets them.
@@ -145,6 +162,36 @@ where
                 log::warn!(event = "rollback_failed"; "a transaction could not be rolled back: {rollback}");
             }
             Err(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use r2d2::ManageConnection;
+
+    use super::*;
+
+    #[test]
+    fn many_connections_make_one_new_file_at_once() {
+        for _ in 0..50 {
+            let directory = tempfile::tempdir().unwrap();
+            let manager = Manager {
+                url: DatabaseUrl::Sqlite(directory.path().join("tacit.db")),
+                timeout: Duration::from_secs(2),
+                clock: Clock::default(),
+            };
+            let start = Barrier::new(8);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        start.wait();
+                        manager.connect().expect("a connection");
+                    });
+                }
+            });
         }
     }
 }
