@@ -59,6 +59,9 @@ pub enum Error {
     /// Signed in, but the role does not suffice.
     #[error("administrators only")]
     AdminRequired,
+    /// Signed in, but with another role than the gateway asks for.
+    #[error("another role is needed")]
+    RoleRequired,
     /// A page of another site asked.
     #[error("cross-site request")]
     CrossSite,

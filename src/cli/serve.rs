@@ -41,7 +41,7 @@ pub(super) fn run(mut overrides: Overrides, arguments: &Arguments) -> Result<(),
     let app = Arc::new(App::build(config, Clock::default())?);
     check_schema(&app.database, arguments.migrate)?;
     print_welcome(&app.config, internal_address)?;
-    Ok(server::serve(app, public, internal, arguments.migrate)?)
+    Ok(server::serve(&app, public, internal, arguments.migrate)?)
 }
 
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Failure> {

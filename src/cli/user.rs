@@ -9,7 +9,7 @@ use crate::models::user::{self, User};
 use crate::schemas::UserResponse;
 use crate::services::register::{self, Input, Registering};
 use crate::services::{account, passwords, users};
-use crate::types::{Password, Role, UserId};
+use crate::types::{Password, Role, Timestamp, UserId};
 
 /// Users that one query of `list` reads.
 const PAGE: i64 = 500;
@@ -178,7 +178,7 @@ fn print_user(user: &User, json: bool) -> Result<(), Failure> {
     print_line(format_args!("role        {}", user.role()))?;
     print_line(format_args!("state       {}", if user.disabled { "disabled" } else { "active" }))?;
     print_line(format_args!("created     {}", user.created_at.to_iso8601()))?;
-    let last = user.last_signed_in_at.map_or_else(|| "never".to_owned(), |at| at.to_iso8601());
+    let last = user.last_signed_in_at.map_or_else(|| "never".to_owned(), Timestamp::to_iso8601);
     print_line(format_args!("signed in   {last}"))
 }
 

@@ -305,9 +305,16 @@ pub struct GatewayConfig {
 
 impl GatewayConfig {
     pub(super) fn read(r: &mut Reader<'_>, server: &ServerConfig) -> Self {
-        let login_url = r.optional("gateway.login_url", "");
+        let login_url: Option<String> = r.optional("gateway.login_url", "");
         let fallback_url = format!("{}/login", server.base_url());
         r.computed("gateway.login_url", &fallback_url);
+        if let Some(url) = &login_url
+            && !url.starts_with('/')
+            && !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        {
+            let message = "expected a URL like \"https://auth.example.com/login\", or a path like \"/login\"";
+            r.problem("gateway.login_url", message);
+        }
         let hosts: Vec<String> = r.get("gateway.return_hosts", "");
         let fallback_host = server.public_url.host();
         r.computed("gateway.return_hosts", &fallback_host);

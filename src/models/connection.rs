@@ -23,6 +23,9 @@ pub enum AnyConnection {
 /// How long a writer waits for another writer of the SQLite file, in milliseconds.
 const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
 
+/// What SQLite says when another connection is in the way.
+const SQLITE_LOCKED: &str = "database is locked";
+
 /// Opens connections for the pool. The URL alone picks the database: diesel's derived `establish` would try each in turn.
 #[derive(Clone)]
 pub struct Manager {
@@ -41,16 +44,30 @@ impl Manager {
         let path = path.to_str().ok_or_else(|| bad_connection("the database's path is not UTF-8"))?;
         let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
         // The busy timeout first: switching to WAL needs a lock of its own.
-        connection.batch_execute(&format!(
-            "PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-        ))?;
-        switch_to_wal(&mut connection)?;
+        connection.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"))?;
+        self.switch_to_wal(&mut connection)?;
+        connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         let clock = AssertUnwindSafe(self.clock.clone());
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
             let clock = &clock;
             clock.now().as_naive()
         })?;
         Ok(AnyConnection::Sqlite(connection))
+    }
+
+    /// Switches a new file to WAL, where it stays. SQLite refuses that at once, whatever the busy timeout, while another
+    /// connection uses the file: two that open it for the first time have to take turns.
+    fn switch_to_wal(&self, connection: &mut SqliteConnection) -> QueryResult<()> {
+        let deadline = self.clock.instant() + Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS.into());
+        loop {
+            match connection.batch_execute("PRAGMA journal_mode = WAL") {
+                Err(error) if error.to_string() == SQLITE_LOCKED && self.clock.instant() < deadline => {
+                    // Waits for a writer; a reader is done sooner.
+                    connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK")?;
+                }
+                done => return done,
+            }
+        }
     }
 
     fn open_postgres(&self, url: &str) -> Result<AnyConnection, diesel::r2d2::Error> {
@@ -67,23 +84,6 @@ impl Manager {
     }
 }
 
-/// Puts a file into WAL mode, which it keeps.
-///
-/// Of two connections that switch a new file at once SQLite fails one without waiting, since each would wait for the
-/// other. That one waits for a write lock instead, by the busy timeout, and then finds the switch done.
-fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
-    const ATTEMPTS: usize = 20;
-    let mut outcome = Ok(());
-    for _ in 0..ATTEMPTS {
-        outcome = connection.batch_execute("PRAGMA journal_mode = WAL");
-        if outcome.is_ok() {
-            break;
-        }
-        connection.batch_execute("BEGIN IMMEDIATE; COMMIT")?;
-    }
-    outcome
-}
-
 /// libpq's own limits on connecting and on a peer that went silent, unless the URL sets them.
 fn with_timeouts(url: &str, timeout: Duration) -> String {
     let seconds = timeout.as_secs().max(2);
@@ -98,7 +98,7 @@ fn with_timeouts(url: &str, timeout: Duration) -> String {
     ] {
         if !url.contains(&format!("{name}=")) {
             url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&format!("{name}={value}"));
+            url.extend([name, "=", &value]);
         }
     }
     url
@@ -166,32 +166,10 @@ where
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Barrier;
-
-    use r2d2::ManageConnection;
-
-    use super::*;
-
-    #[test]
-    fn many_connections_make_one_new_file_at_once() {
-        for _ in 0..50 {
-            let directory = tempfile::tempdir().unwrap();
-            let manager = Manager {
-                url: DatabaseUrl::Sqlite(directory.path().join("tacit.db")),
-                timeout: Duration::from_secs(2),
-                clock: Clock::default(),
-            };
-            let start = Barrier::new(8);
-            std::thread::scope(|scope| {
-                for _ in 0..8 {
-                    scope.spawn(|| {
-                        start.wait();
-                        manager.connect().expect("a connection");
-                    });
-                }
-            });
-        }
-    }
+/// The row that a statement with RETURNING wrote, of all the rows it gave.
+///
+/// Never `get_result` there: on SQLite it leaves with the first row, before the end of the statement, which is where it
+/// commits. An error of that commit, like a full disk, would be lost, and the row with it.
+pub fn written<T>(rows: Vec<T>) -> QueryResult<T> {
+    rows.into_iter().next().ok_or(diesel::result::Error::NotFound)
 }

@@ -26,6 +26,11 @@ fn names(config: &CookiesConfig) -> Names {
     if config.secure { SECURE } else { DEVELOPMENT }
 }
 
+/// The access cookie's name, for the documentation.
+pub fn access_name(config: &CookiesConfig) -> &'static str {
+    names(config).access
+}
+
 /// The tokens that a request's cookies hold.
 #[derive(Debug, Default)]
 pub struct Presented<'a> {

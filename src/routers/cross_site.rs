@@ -13,8 +13,10 @@ use crate::types::Origin;
 const PREFLIGHT_MAX_AGE: usize = 600;
 
 /// Refuses an unsafe request that a page of another site sent. What is not a browser shows neither header and passes.
-pub fn check(request: &HttpRequest, config: &Config) -> Result<(), Error> {
-    if is_safe(request.method()) {
+///
+/// `method` is the request's own, or behind a gateway the one it forwards.
+pub fn check(request: &HttpRequest, method: &Method, config: &Config) -> Result<(), Error> {
+    if is_safe(method) {
         return Ok(());
     }
     let fetch_site = named_header(request, "sec-fetch-site");

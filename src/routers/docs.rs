@@ -10,9 +10,10 @@ use utoipa::openapi::{OpenApi as Document, ServerBuilder};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{log_in, log_out, me, operations, protected, refresh, register, sessions, token, verify};
+use super::{cookies, log_in, log_out, me, operations, protected, refresh, register, sessions, token, verify};
 use crate::config::Config;
 use crate::error::Error;
+use crate::schemas::Problem;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,7 +28,7 @@ use crate::error::Error;
         sessions::list_sessions, sessions::delete_session,
         protected::show_protected, protected::show_admin, verify::verify_request,
         operations::show_health, operations::show_readiness, operations::show_metrics, operations::show_index,
-        show_openapi, show_docs,
+        show_openapi, show_docs, show_docs_file,
     ),
     tags(
         (name = "sign-in", description = "Signing in and out"),
@@ -43,12 +44,12 @@ struct ApiDoc;
 /// The OpenAPI document of a configured service.
 pub fn openapi(config: &Config) -> Document {
     let mut document = ApiDoc::openapi();
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     let server = if config.server.base_path.is_empty() { "/" } else { config.server.base_path.as_str() };
     document.servers = Some(vec![ServerBuilder::new().url(server).build()]);
     let token_url = format!("{}/token", config.server.base_path);
     let flow = Flow::Password(Password::new(token_url, Scopes::new()));
-    let cookie = if config.cookies.secure { "__Host-Http-tacit-access" } else { "tacit-access" };
+    let cookie = cookies::access_name(&config.cookies);
     let components = document.components.get_or_insert_with(Default::default);
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([flow])));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie))));
@@ -79,6 +80,14 @@ pub async fn show_docs(shared: web::Data<Shared>) -> Result<HttpResponse, Failur
 }
 
 /// The page's scripts and styles.
+#[utoipa::path(
+    get, path = "/docs/{file}", tag = "operations", operation_id = "show_docs_file",
+    params(("file" = String, Path, description = "The file's name")),
+    responses(
+        (status = 200, description = "The file"),
+        (status = 404, description = "No such file", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub async fn show_docs_file(shared: web::Data<Shared>, name: web::Path<String>) -> Result<HttpResponse, Failure> {
     let (bytes, content_type) = file(&shared.app.config, &name)?;
     Ok(with_policy(&content_type, bytes))

@@ -12,7 +12,7 @@ use super::{body, cross_site, request};
 use crate::app::App;
 use crate::error::Error;
 use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
-use crate::services::refresh::{self, Delivery, Echo, Refreshed};
+use crate::services::refresh::{self, Delivery, Echo, Refreshed, Rotation};
 use crate::types::{Identifier, Password};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
@@ -51,9 +51,9 @@ pub async fn create_token(
 ) -> Result<HttpResponse, Failure> {
     let form = body::form(&request, payload).await?;
     let dialect = if form.get("grant_type").is_some() { Dialect::OAuth } else { Dialect::FastApi };
-    let answer = match check_form(&request, &form, dialect) {
-        Err(refused) => Ok(refused),
-        Ok(()) => match form.get("grant_type") {
+    let answer = match refuse_form(&request, &form, dialect) {
+        Some(refused) => Ok(refused),
+        None => match form.get("grant_type") {
             None | Some("password") => password_grant(&shared, &request, &form, dialect).await,
             Some("refresh_token") => refresh_grant(&shared, &request, &form).await,
             Some(_) => Ok(oauth_error("unsupported_grant_type", "This grant type is not supported")),
@@ -83,9 +83,10 @@ pub struct TokenForm {
     client_secret: Option<String>,
 }
 
-fn check_form(request: &HttpRequest, form: &Form, dialect: Dialect) -> Result<(), HttpResponse> {
+/// What is refused before any grant is looked at: repeated parameters, and clients that do not prove themselves.
+fn refuse_form(request: &HttpRequest, form: &Form, dialect: Dialect) -> Option<HttpResponse> {
     if let Some(name) = form.repeated(&PARAMETERS) {
-        return Err(match dialect {
+        return Some(match dialect {
             Dialect::OAuth => oauth_error("invalid_request", &format!("The parameter {name} came more than once")),
             Dialect::FastApi if name == "grant_type" => {
                 oauth_error("invalid_request", "The parameter grant_type came more than once")
@@ -102,9 +103,9 @@ fn check_form(request: &HttpRequest, form: &Form, dialect: Dialect) -> Result<()
     }
     if form.get("client_secret").is_some() || presents_basic_client(request) {
         let description = "The client is unknown or its secret is wrong";
-        return Err(respond::oauth(StatusCode::UNAUTHORIZED, "invalid_client", description, None));
+        return Some(respond::oauth(StatusCode::UNAUTHORIZED, "invalid_client", description, None));
     }
-    Ok(())
+    None
 }
 
 /// Whether HTTP Basic names a client; one with an empty id (what Swagger UI sends for a public client) is none.
@@ -219,7 +220,9 @@ async fn refresh_grant(shared: &Shared, request: &HttpRequest, form: &Form) -> R
         Ok(candidates) => {
             let device = request::device(request);
             shared
-                .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &device))
+                .blocking(request, move |app, connection| {
+                    refresh::refresh(app, connection, &candidates, &device, Rotation::Allowed)
+                })
                 .await?
         }
     };

@@ -15,6 +15,7 @@ pub struct Clock {
     offset_micros: Arc<AtomicI64>,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one home of the clock")]
 impl Clock {
     /// The wall clock's time, in microseconds' precision.
     pub fn now(&self) -> Timestamp {

@@ -62,7 +62,7 @@ mod tests {
         let canonical = |text: &str| text.parse::<Email>().unwrap().canonical().to_owned();
         assert_eq!(canonical("Ann@Example.COM"), "ann@example.com");
         assert_eq!(canonical("ann@bücher.example"), canonical("ann@xn--bcher-kva.example"));
-        assert_eq!(canonical("用户@例子.广告"), canonical("用户@xn--fsqu00a.xn--55qw42g"));
+        assert_eq!(canonical("用户@例子.广告"), canonical("用户@xn--fsqu00a.xn--4rr70v"));
         assert_eq!(canonical("ann@localhost"), "ann@localhost");
     }
 
