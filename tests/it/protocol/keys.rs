@@ -82,6 +82,15 @@ async fn poll(deployment: &Deployment, jar: &Mutex<Jar>, stop: &AtomicBool) -> u
     turn
 }
 
+/// Lets the window pass, and waits until every client has rotated.
+async fn everybody_rotates(home: &Home) {
+    let generations = || home.database.texts("SELECT CAST(generation AS TEXT) AS value FROM sessions ORDER BY id");
+    let before = generations();
+    pass_window(home);
+    let rotated = async || generations().iter().zip(&before).all(|(now, before)| now != before);
+    assert!(eventually(rotated).await, "somebody never rotated");
+}
+
 /// Whether a jar holds tokens of the new keys.
 fn has_moved_on(jar: &Mutex<Jar>) -> bool {
     let keys = garbage::keys(NEW_REFRESH_SECRET);
@@ -100,11 +109,14 @@ async fn keys_rotated_under_load_sign_nobody_out() {
     let stop = AtomicBool::new(false);
     let polling = futures_util::future::join_all(jars.iter().map(|jar| poll(&deployment, jar, &stop)));
     let rotating = async {
+        everybody_rotates(&deployment.home).await;
         deployment.roll(|| with_keys(OLD, Some(NEW))).await;
+        everybody_rotates(&deployment.home).await;
         deployment.roll(|| with_keys(NEW, Some(OLD))).await;
-        pass_window(&deployment.home);
-        assert!(eventually(async || jars.iter().all(has_moved_on)).await, "somebody never rotated");
+        everybody_rotates(&deployment.home).await;
+        assert!(eventually(async || jars.iter().all(has_moved_on)).await, "somebody never moved on");
         deployment.roll(|| with_keys(NEW, None)).await;
+        everybody_rotates(&deployment.home).await;
         stop.store(true, Ordering::Relaxed);
     };
     let (polls, ()) = tokio::join!(polling, rotating);

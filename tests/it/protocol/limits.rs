@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::{
-    Answer, Cleared, Cookie, Untouched, pass_window, present, reasons, refresh_cookie, rotate, signed_in, visit, wide,
+    Answer, Cleared, Cookie, Untouched, grant, pass_window, present, reasons, refresh_cookie, rotate, signed_in, visit,
+    wide,
 };
 use crate::app::{LIMIT, PASSWORD, Tacit, eventually, run};
 use crate::jar::{ACCESS, REFRESH};
@@ -44,8 +45,25 @@ async fn a_changed_password_ends_every_other_session_and_gives_the_acting_client
 }
 
 #[tokio::test]
-async fn an_operators_new_password_or_disabling_ends_the_sessions_within_a_second_or_so() {
-    for (command, code) in [("set-password", "session_revoked"), ("disable", "user_disabled")] {
+async fn a_changed_password_gives_a_bearer_caller_the_tokens_of_a_new_session() {
+    let tacit = wide().start().await;
+    tacit.register("ada").await;
+    let signed_in = tacit.token("ada").await;
+    let token = |body: &serde_json::Value, name: &str| body[name].as_str().expect("a token").to_owned();
+    let sent = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+    let request = tacit.post("/me/password").bearer_auth(token(&signed_in, "access_token")).json(&sent);
+    let answer = Answer::of(request.send().await.unwrap()).await;
+    assert_eq!((answer.status, answer.cookies()), (200, (Untouched, Untouched)));
+    assert_eq!(grant(&tacit, &token(&answer.body, "refresh_token")).await.status, 200);
+    let old = grant(&tacit, &token(&signed_in, "refresh_token")).await;
+    assert_eq!((old.status, old.body["code"].as_str()), (400, Some("session_superseded")));
+}
+
+#[tokio::test]
+async fn an_operators_new_password_disabling_or_deleting_ends_the_sessions_within_a_second_or_so() {
+    for (command, code) in
+        [("set-password", "session_revoked"), ("disable", "user_disabled"), ("delete", "user_disabled")]
+    {
         let tacit = wide().start().await;
         let jar = tacit.new_session("ada").await;
         let done = run(&tacit.home, &["user", command, "ada"], NEW_PASSWORD);
@@ -152,6 +170,7 @@ async fn a_refresh_extends_the_idle_limit_and_never_the_absolute_one() {
     tacit.home.database.age("sessions", "created_at", 13 * day);
     tacit.home.database.age("sessions", "expires_at", 13 * day);
     let second = rotate(&tacit, &first).await;
+    tacit.home.database.age("sessions", "created_at", 13 * day);
     tacit.home.database.age("sessions", "rotated_at", 13 * day);
     let answer = present(&tacit, &second).await;
     assert_eq!(answer.outcome(), (200, "rotated"));

@@ -80,6 +80,29 @@ async fn a_refresh_on_demand_answers_as_silent_refresh_does() {
     assert_refused(&refresh("rubbish").await, "invalid_token", false);
 }
 
+#[tokio::test]
+async fn routes_that_are_not_for_signed_in_people_refresh_nothing() {
+    let (tacit, first) = signed_in().await;
+    for (method, path) in [
+        ("POST", "/register"),
+        ("POST", "/login"),
+        ("POST", "/token"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+        ("GET", "/openapi.json"),
+        ("GET", "/docs"),
+        ("GET", "/nowhere"),
+        ("OPTIONS", "/protected"),
+        ("PUT", "/protected"),
+    ] {
+        let request = tacit.request(method.parse().unwrap(), path).header("cookie", refresh_cookie(&first));
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!((answer.cookies(), answer.header("x-auth-refresh")), ((Untouched, Untouched), None), "{path}");
+    }
+    assert_eq!(generation(&tacit.home), 0);
+}
+
 /// Every reason, the code it is told as, and whether the cookies are cleared.
 const REASONS: [(&str, &str, bool); 7] = [
     ("logout", "session_revoked", false),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Answer, CLIENTS, Cookie, Dice, generation, pass_window, present, replica, rotate, signed_in, visit, wide};
+use super::{
+    Answer, CLIENTS, Cookie, Dice, Untouched, generation, pass_window, present, replica, rotate, signed_in, visit, wide,
+};
 use crate::app::{Home, Tacit};
 
 /// One rotated, all others got an access token only, and all are the user.
@@ -16,7 +18,8 @@ fn assert_one_winner(answers: &[Answer], token: &str) {
     assert_eq!(verdicts, expected);
     for answer in answers {
         assert_eq!(answer.body["username"], "ada");
-        assert!(answer.access().is_set());
+        // A short-lived token may have less than a second left, which is as good as none.
+        assert_ne!(answer.access(), Untouched);
     }
     let minted: Vec<_> = answers.iter().map(Answer::refresh).filter(Cookie::is_set).collect();
     assert_eq!(minted.len(), 1);

@@ -1,5 +1,7 @@
 //! Signing out and signing in anew: what ends, what stays, and what the answers of the old session may do to a jar.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -7,7 +9,7 @@ use super::{
     Answer, Cleared, Untouched, garbage, pass_window, present, reason, reasons, refresh_cookie, replica, rotate,
     signed_in, signed_in_with, thefts_reported, visit, wide,
 };
-use crate::app::{PASSWORD, Tacit};
+use crate::app::{Home, PASSWORD, Tacit, eventually};
 use crate::jar::{ACCESS, Jar};
 
 async fn log_out(tacit: &Tacit, cookies: &str) -> Answer {
@@ -94,6 +96,23 @@ async fn a_sign_out_takes_an_expired_token_but_not_one_with_a_wrong_secret() {
     let past = tacit::types::Timestamp::from_unix_seconds(1_700_000_000);
     log_out(&tacit, &refresh_cookie(&garbage::forged(&first, |token| token.expires_at = past))).await;
     assert_eq!(reason(&tacit.home).as_deref(), Some("logout"));
+}
+
+#[tokio::test]
+async fn a_sign_out_reaches_the_access_tokens_on_every_replica_within_a_second_or_so() {
+    let home = Home::new();
+    let (one, other) = (replica().start_in(home.clone()).await, replica().start_in(home.clone()).await);
+    let jar = one.new_session("ada").await;
+    assert_eq!(visit(&other, &jar.header()).await.outcome(), (200, ""));
+    log_out(&one, &jar.header()).await;
+    assert_eq!(visit(&one, &jar.header()).await.outcome(), (401, "session_revoked"));
+    let started = Instant::now();
+    let access = format!("{ACCESS}={}", jar.get(ACCESS).unwrap());
+    assert!(eventually(async || visit(&other, &access).await.outcome() == (401, "session_revoked")).await);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    // One that starts later knows it from the start.
+    let late = replica().start_in(home.clone()).await;
+    assert_eq!(visit(&late, &access).await.outcome(), (401, "session_revoked"));
 }
 
 #[tokio::test]

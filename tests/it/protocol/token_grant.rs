@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Answer, Dice, Untouched, grant, pass, pass_window, reason, signed_in, wide};
-use crate::app::Tacit;
+use super::{Answer, Dice, Untouched, grant, pass, pass_window, reason, refresh_cookie, signed_in, wide};
+use crate::app::{PASSWORD, Tacit};
 
 fn refresh_token(answer: &Answer) -> Option<&str> {
     answer.body["refresh_token"].as_str()
@@ -121,6 +121,20 @@ async fn overwrite(tacit: &Tacit, store: &Mutex<String>, before: u64, after: u64
     if let Some(token) = refresh_token(&answer) {
         token.clone_into(&mut store.lock().unwrap());
     }
+}
+
+#[tokio::test]
+async fn the_token_endpoint_neither_reads_nor_sets_cookies() {
+    let (tacit, first) = signed_in().await;
+    for form in [
+        vec![("grant_type", "password"), ("username", "ada"), ("password", PASSWORD)],
+        vec![("grant_type", "refresh_token"), ("refresh_token", "rubbish")],
+    ] {
+        let request = tacit.post("/token").header("cookie", refresh_cookie(&first)).form(&form);
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!((answer.cookies(), answer.header("x-auth-refresh")), ((Untouched, Untouched), None));
+    }
+    assert_eq!(super::present(&tacit, &first).await.outcome(), (200, "rotated"));
 }
 
 #[tokio::test]
