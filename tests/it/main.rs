@@ -21,6 +21,7 @@ mod jar;
 mod log_in;
 mod me;
 mod problems;
+mod protocol;
 mod raw;
 mod register;
 mod sessions;
