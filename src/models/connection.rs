@@ -23,6 +23,9 @@ pub enum AnyConnection {
 /// How long a writer waits for another writer of the SQLite file, in milliseconds.
 const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
 
+/// How often a connection tries to switch a new SQLite file to WAL.
+const SQLITE_WAL_ATTEMPTS: usize = 20;
+
 /// Opens connections for the pool. The URL alone picks the database: diesel's derived `establish` would try each in turn.
 #[derive(Clone)]
 pub struct Manager {
@@ -41,10 +44,9 @@ impl Manager {
         let path = path.to_str().ok_or_else(|| bad_connection("the database's path is not UTF-8"))?;
         let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
         // The busy timeout first: switching to WAL needs a lock of its own.
-        connection.batch_execute(&format!(
-            "PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; \
-             PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-        ))?;
+        connection.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"))?;
+        switch_to_wal(&mut connection)?;
+        connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         let clock = AssertUnwindSafe(self.clock.clone());
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
             let clock = &clock;
@@ -65,6 +67,19 @@ impl Manager {
         ))?;
         Ok(AnyConnection::Postgres(connection))
     }
+}
+
+/// A new file's first connections may all switch it to WAL at once. Each then holds what the others wait for, so SQLite
+/// refuses instead of waiting; after the wait for a write lock one of them is done.
+fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    const SWITCH: &str = "PRAGMA journal_mode = WAL";
+    for _ in 1..SQLITE_WAL_ATTEMPTS {
+        if connection.batch_execute(SWITCH).is_ok() {
+            return Ok(());
+        }
+        connection.batch_execute("BEGIN IMMEDIATE; COMMIT")?;
+    }
+    connection.batch_execute(SWITCH)
 }
 
 /// libpq's own limits on connecting and on a peer that went silent, unless the URL sets them.
