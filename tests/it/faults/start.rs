@@ -22,7 +22,7 @@ fn fresh_home() -> Arc<Home> {
 
 #[tokio::test]
 async fn parallel_first_starts_all_come_up_with_one_schema_and_one_set_of_secrets() {
-    for _ in 0..3 {
+    for _ in 0..5 {
         let home = fresh_home();
         let started: Vec<Tacit> = join_all((0..STARTED).map(|_| {
             let home = Arc::clone(&home);
@@ -34,6 +34,7 @@ async fn parallel_first_starts_all_come_up_with_one_schema_and_one_set_of_secret
         .collect();
         for tacit in &started {
             tacit.wait_until_ready().await;
+            assert!(!tacit.log().contains("locked"), "{}", tacit.log());
         }
         let jar = started[0].new_session("ada").await;
         for tacit in &started {
