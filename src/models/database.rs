@@ -85,7 +85,7 @@ impl Database {
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.number == number {
-            log::warn!(event = "database_pool_replaced"; "the database fell silent: connecting anew");
+            log::warn!(event = "database_pool_replaced"; "the database does not answer: connecting anew");
             let pool = new_pool(self.manager.clone(), self.pool_size, self.acquire_timeout);
             *current = NumberedPool { number: number + 1, pool };
         }
