@@ -6,4 +6,5 @@
 mod app;
 mod database;
 mod jar;
+mod model;
 mod sign_in;
