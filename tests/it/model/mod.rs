@@ -6,6 +6,8 @@
 //! `TACIT_MODEL_DEEP=1` explores more: minutes instead of seconds.
 
 mod honest;
+mod hunt;
+mod mutants;
 mod mutations;
 mod promises;
 mod row;

@@ -16,7 +16,11 @@ pub enum Promise {
     NothingInsideTheWindow,
     /// Outside the window a token that is good gets a refresh token, and the idle limit moves on.
     RenewedOutsideTheWindow,
-    /// Only a generation that was reissued, and of which a branch was presented, is confirmed.
+    /// A replayed token, older than the predecessor, ends the session, whenever it comes.
+    ReplayIsFound,
+    /// Nobody is signed in with a token of a later generation than the row's: it catches up first.
+    RowCatchesUp,
+    /// A generation starts fresh; it is confirmed only if it was reissued, and a branch of it was presented.
     ConfirmedWasSeen,
     /// A statement changes no row only if another request changed it since the read.
     FailsOnlyForCause,
@@ -27,7 +31,7 @@ pub enum Promise {
 }
 
 impl Promise {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::HonestSessionLives,
         Self::AlwaysAnswered,
         Self::GenerationRises,
@@ -35,6 +39,23 @@ impl Promise {
         Self::NothingAfterConfirmation,
         Self::NothingInsideTheWindow,
         Self::RenewedOutsideTheWindow,
+        Self::ReplayIsFound,
+        Self::RowCatchesUp,
+        Self::ConfirmedWasSeen,
+        Self::FailsOnlyForCause,
+        Self::EndedStaysEnded,
+        Self::NoCookieAfterLogout,
+    ];
+
+    /// Those that hold without any bound on delays.
+    pub const WHATEVER_THE_TIMING: [Self; 11] = [
+        Self::GenerationRises,
+        Self::MintedIsCurrent,
+        Self::NothingAfterConfirmation,
+        Self::NothingInsideTheWindow,
+        Self::RenewedOutsideTheWindow,
+        Self::ReplayIsFound,
+        Self::RowCatchesUp,
         Self::ConfirmedWasSeen,
         Self::FailsOnlyForCause,
         Self::EndedStaysEnded,

@@ -176,6 +176,24 @@ impl Row {
         Cell { who, phase: self.phase, when }
     }
 
+    /// The first cell in which these rules do not answer as `written`.
+    pub fn first_difference(rules: Rules, written: fn(Cell) -> Decision) -> Option<Cell> {
+        let (grace, generation) = (4, 3);
+        for phase in 0..=2 {
+            for age in [None, Some(0), Some(1), Some(2), Some(4), Some(5), Some(120)] {
+                let row = Self { phase, age, previous_branch: Some(1), ..Self::signed_in(generation) };
+                for token in [(3, 1), (3, 2), (2, 1), (2, 2), (1, 1), (4, 1), (5, 2)] {
+                    let token = Token { generation: token.0, branch: token.1 };
+                    let cell = row.cell(token, grace);
+                    if row.decide(rules, token, grace) != written(cell) {
+                        return Some(cell);
+                    }
+                }
+            }
+        }
+        None
+    }
+
     pub fn is_current_or_predecessor(&self, token: Token) -> bool {
         token.generation == self.generation
             || (token.generation + 1 == self.generation
@@ -238,7 +256,7 @@ impl Row {
             && (self.revoked.is_none() || !rules.keep(Clause::FastForwardChecksRevoked));
         if hit {
             let to_the_tokens = rules.keep(Clause::FastForwardGoesToTheTokensGeneration);
-            self.generation = if to_the_tokens { token_generation } else { seen + 1 };
+            self.generation = if to_the_tokens { token_generation } else { token_generation + 1 };
             if rules.keep(Clause::FastForwardClearsPreviousBranch) {
                 self.previous_branch = None;
             }

@@ -5,9 +5,6 @@ use super::row::{Clause, Reason, Token};
 use super::world::{Decided, Request, Setting, Stage, World};
 use tacit::services::refresh::decision::Decision;
 
-/// As in the engine.
-const REREADS: u8 = 3;
-
 /// Numbers are places among the requests on their way, which are sorted anew after every step.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
@@ -40,10 +37,12 @@ pub enum Outcome {
     Minted,
 }
 
+pub type Broken = [Option<Promise>; 6];
+
 pub struct Step {
     pub action: Action,
     pub world: World,
-    pub broken: [Option<Promise>; 4],
+    pub broken: Broken,
     /// Whether the search goes on from there.
     pub goes_on: bool,
 }
@@ -55,7 +54,7 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    fn push(&mut self, action: Action, world: World, broken: [Option<Promise>; 4]) {
+    fn push(&mut self, action: Action, world: World, broken: Broken) {
         let goes_on = world.row.revoked != Some(Reason::Reuse);
         self.steps.push(Step { action, world: world.canonical(self.setting), broken, goes_on });
     }
@@ -95,23 +94,27 @@ impl World {
             let mut world = *self;
             world.requests[place] =
                 Some(Request { stage: Stage::Queued, token: self.jar, ticks: 0, attempt: 0, decided: None });
-            steps.push(Action::Send(self.jar), world, [None; 4]);
+            steps.push(Action::Send(self.jar), world, [None; 6]);
         }
     }
 
     fn read(&self, place: usize, request: &Request, steps: &mut Steps<'_>) {
         let setting = steps.setting;
         if self.row.revoked.is_some() {
-            return steps.push(Action::ReadEnded(place), self.without(place), [None; 4]);
+            return steps.push(Action::ReadEnded(place), self.without(place), [None; 6]);
         }
         let decision = self.row.decide(setting.rules, request.token, setting.grace);
         let action = Action::Read(place, request.token, decision);
         let inside = self.row.is_inside(setting.grace);
         let older = request.token.generation < self.row.generation;
         let may_mint = !inside || (older && self.row.phase == 1);
+        let good = [
+            unless(request.token.generation <= self.row.generation, Promise::RowCatchesUp),
+            unless(!older || self.row.is_current_or_predecessor(request.token), Promise::ReplayIsFound),
+        ];
         match decision {
             Decision::AccessOnly { confirm: false } => {
-                let broken = [unless(inside, Promise::RenewedOutsideTheWindow), None, None, None];
+                let broken = [unless(inside, Promise::RenewedOutsideTheWindow), None, None, None, good[0], good[1]];
                 steps.push(action, self.without(place), broken);
             }
             Decision::Reissue { write: false } => {
@@ -120,6 +123,8 @@ impl World {
                     unless(inside, Promise::RenewedOutsideTheWindow),
                     unless(!older || self.row.phase < 2, Promise::NothingAfterConfirmation),
                     None,
+                    good[0],
+                    good[1],
                 ];
                 steps.push(action, self.without(place), broken);
                 steps.push(action, self.minted(place, self.row.generation, 0), broken);
@@ -130,7 +135,7 @@ impl World {
                 let decided = Some(Decided { decision, seen, may_fall_back, may_mint, disturbed: false, ticks: 0 });
                 let mut world = *self;
                 world.requests[place] = Some(Request { stage: Stage::Decided, decided, ..*request });
-                steps.push(action, world, [None; 4]);
+                steps.push(action, world, [None; 6]);
             }
         }
     }
@@ -159,16 +164,18 @@ impl World {
         let (before, after) = (&self.row, world.row);
         let rotated = decision == Decision::Rotate;
         let risen = if rotated { after.generation > before.generation } else { after.generation >= before.generation };
+        let replayed = !before.is_current_or_predecessor(request.token) && request.token.generation < before.generation;
+        let fresh = after.generation == before.generation || after.phase == 0;
+        let confirms = matches!(decision, Decision::AccessOnly { .. });
+        let seen_there = before.generation == seen && before.phase == 1;
+        let theft = decision == Decision::Theft;
         let broken = [
-            unless(decision != Decision::Theft, Promise::HonestSessionLives),
+            unless(!theft, Promise::HonestSessionLives),
             unless(before.revoked.is_none(), Promise::EndedStaysEnded),
             unless(risen, Promise::GenerationRises),
-            match decision {
-                Decision::AccessOnly { .. } => {
-                    unless(before.generation == seen && before.phase == 1, Promise::ConfirmedWasSeen)
-                }
-                _ => None,
-            },
+            unless(if confirms { seen_there } else { fresh }, Promise::ConfirmedWasSeen),
+            unless(theft || after.generation >= request.token.generation, Promise::RowCatchesUp),
+            unless(theft || !replayed || before.generation != seen, Promise::ReplayIsFound),
         ];
         world.requests[place] = None;
         steps.push(Action::Write(place, decision, Outcome::NothingDelivered), world, broken);
@@ -178,18 +185,20 @@ impl World {
             let broken = [
                 unless(generation == after.generation, Promise::MintedIsCurrent),
                 unless(may_mint, Promise::NothingInsideTheWindow),
-                unless(rotated || !older || before.phase < 2, Promise::NothingAfterConfirmation),
+                unless(!older || before.phase < 2, Promise::NothingAfterConfirmation),
+                None,
+                None,
                 None,
             ];
             steps.push(Action::Write(place, decision, Outcome::Minted), world.minted(place, generation, lag), broken);
         }
     }
 
-    /// Reads and decides again, at most 3 times; then ACCESS-ONLY or 503.
+    /// Reads and decides again, a few times; then ACCESS-ONLY or 503.
     fn write_again(&self, place: usize, request: &Request, steps: &mut Steps<'_>) {
         let rules = steps.setting.rules;
         let Some(decided) = request.decided else { return };
-        let rereads = if rules.keep(Clause::ZeroRowsReadAgain) { REREADS } else { 0 };
+        let rereads = if rules.keep(Clause::ZeroRowsReadAgain) { steps.setting.rereads } else { 0 };
         let falls_back = rules.keep(Clause::LastRereadFallsBackToAccessOnly) && decided.may_fall_back;
         let again = request.attempt < rereads;
         let mut world = self.without(place);
@@ -202,13 +211,15 @@ impl World {
             unless(again || falls_back, Promise::AlwaysAnswered),
             None,
             None,
+            None,
+            None,
         ];
         steps.push(Action::Write(place, decided.decision, Outcome::NoRow), world, broken);
     }
 
     fn emit(&self, place: usize, request: &Request, steps: &mut Steps<'_>) {
         if request.ticks > steps.setting.emit && steps.setting.rules.keep(Clause::LateCookiesAreDropped) {
-            return steps.push(Action::Emit(place), self.without(place), [None; 4]);
+            return steps.push(Action::Emit(place), self.without(place), [None; 6]);
         }
         // The revocation set is a second old at most, and so is a swap after which the row is not looked up again.
         let known = self.ended_for > 1;
@@ -216,14 +227,14 @@ impl World {
         if !known || !steps.setting.rules.keep(Clause::CookiesOfAnEndedSessionAreDropped) {
             world.requests[place] = Some(Request { stage: Stage::Flying, ticks: 0, ..*request });
         }
-        let broken = [unless(!known || world.requests[place].is_none(), Promise::NoCookieAfterLogout), None, None, None];
+        let broken = [unless(!known || world.requests[place].is_none(), Promise::NoCookieAfterLogout), None, None, None, None, None];
         steps.push(Action::Emit(place), world, broken);
     }
 
     fn deliver(&self, place: usize, request: &Request, steps: &mut Steps<'_>) {
         let mut world = self.without(place);
         world.jar = request.token;
-        steps.push(Action::Deliver(place, request.token), world, [None; 4]);
+        steps.push(Action::Deliver(place, request.token), world, [None; 6]);
     }
 
     /// Time passes if nobody is at the end of his; what is lost was taken away when it was sent.
@@ -252,7 +263,7 @@ impl World {
         if world.row.revoked.is_some() {
             world.ended_for = (world.ended_for + 1).min(2);
         }
-        steps.push(Action::Tick, world, [None; 4]);
+        steps.push(Action::Tick, world, [None; 6]);
     }
 
     fn mishaps(&self, steps: &mut Steps<'_>) {
@@ -260,22 +271,24 @@ impl World {
         if setting.logout && self.row.revoked.is_none() {
             let mut world = *self;
             world.row.revoke(setting.rules, Reason::Logout);
+            // What the database loses is not the logout itself.
+            (world.backup, world.restored) = (None, true);
             world.disturb();
-            steps.push(Action::LogOut, world, [None; 4]);
+            steps.push(Action::LogOut, world, [None; 6]);
         }
         if setting.lost_commits_below.is_some() && !self.restored {
             if let Some(backup) = self.backup {
                 let mut world = World { row: backup, backup: None, restored: true, ..*self };
                 world.disturb();
-                steps.push(Action::LoseCommits, world, [None; 4]);
+                steps.push(Action::LoseCommits, world, [None; 6]);
             } else {
-                steps.push(Action::Backup, World { backup: Some(self.row), ..*self }, [None; 4]);
+                steps.push(Action::Backup, World { backup: Some(self.row), ..*self }, [None; 6]);
             }
         }
         if setting.clock_step != 0 && !self.clock_was_set {
             let mut world = World { clock_was_set: true, ..*self };
             world.row.age = self.row.age.map(|age| (age + setting.clock_step).min(setting.grace + 2));
-            steps.push(Action::SetClock, world, [None; 4]);
+            steps.push(Action::SetClock, world, [None; 6]);
         }
     }
 

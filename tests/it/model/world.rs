@@ -27,6 +27,8 @@ pub struct Setting {
     /// From the headers to the cookie in the jar; M is `emit + transit`.
     pub transit: u8,
     pub requests: usize,
+    /// How often a statement that changed no row makes the engine read again.
+    pub rereads: u8,
     /// Whether the user signs out at some moment.
     pub logout: bool,
     /// Whether the database loses commits once: the row goes back to what it was at an earlier moment. The generations
@@ -51,6 +53,7 @@ impl Setting {
             handler: 8,
             transit,
             requests: 3,
+            rereads: 3,
             logout: false,
             lost_commits_below: None,
             loses_reissues: false,
