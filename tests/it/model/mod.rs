@@ -12,6 +12,7 @@ mod mutations;
 mod promises;
 mod row;
 mod search;
+mod statements;
 mod steps;
 mod thief;
 mod world;

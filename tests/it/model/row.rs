@@ -279,6 +279,6 @@ impl Row {
     }
 }
 
-fn branch_bytes(branch: u8) -> [u8; 8] {
+pub fn branch_bytes(branch: u8) -> [u8; 8] {
     [branch; 8]
 }
