@@ -171,4 +171,3 @@ impl Chase {
         Dead { other_branch: always_theft(other), older: always_theft(older) }
     }
 }
-

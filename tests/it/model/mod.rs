@@ -14,5 +14,6 @@ mod row;
 mod search;
 mod statements;
 mod steps;
+mod table;
 mod thief;
 mod world;

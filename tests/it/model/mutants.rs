@@ -45,7 +45,9 @@ pub fn as_written(cell: Cell) -> Decision {
     match (cell.who, cell.phase, cell.when) {
         (Who::Current, _, When::Outside) => Decision::Rotate,
         (Who::Current, phase, _) => Decision::AccessOnly { confirm: phase == 1 },
-        (Who::Predecessor, 0 | 1, When::Outside) | (Who::Predecessor, 1, When::Inside) => Decision::Reissue { write: true },
+        (Who::Predecessor, 0 | 1, When::Outside) | (Who::Predecessor, 1, When::Inside) => {
+            Decision::Reissue { write: true }
+        }
         (Who::Predecessor, 1, When::Young) => Decision::Reissue { write: false },
         (Who::Predecessor, 2, When::Outside) | (Who::Older, _, _) => Decision::Theft,
         (Who::Predecessor, _, _) => quiet,
@@ -55,7 +57,10 @@ pub fn as_written(cell: Cell) -> Decision {
 
 /// The row as `decide` would see it if a boundary lay elsewhere.
 fn aged(state: &State, from: i64, to: i64) -> State {
-    State { age_micros: state.age_micros.map(|age| if age == from * 1_000_000 { to * 1_000_000 } else { age }), ..state.clone() }
+    State {
+        age_micros: state.age_micros.map(|age| if age == from * 1_000_000 { to * 1_000_000 } else { age }),
+        ..state.clone()
+    }
 }
 
 pub fn boundaries() -> Vec<Mutant> {
@@ -72,13 +77,18 @@ pub fn boundaries() -> Vec<Mutant> {
             decision::decide(p, &State { previous_branch, ..s.clone() }, g)
         }),
     ];
-    decides.into_iter().map(|(name, decide)| Mutant { name: name.to_owned(), rules: Rules { decide, ..Rules::OURS } }).collect()
+    decides
+        .into_iter()
+        .map(|(name, decide)| Mutant { name: name.to_owned(), rules: Rules { decide, ..Rules::OURS } })
+        .collect()
 }
 
 pub fn clauses() -> Vec<Mutant> {
     Clause::ALL
         .into_iter()
-        .map(|clause| Mutant { name: format!("without {clause:?}"), rules: Rules { without: Some(clause), ..Rules::OURS } })
+        .map(|clause| Mutant {
+            name: format!("without {clause:?}"),
+            rules: Rules { without: Some(clause), ..Rules::OURS },
+        })
         .collect()
 }
-

@@ -27,7 +27,9 @@ const TRIALS: [Trial; 13] = [
         match chase.longest().0 {
             Served::ForEver => Some("ThiefIsFound (never)".to_owned()),
             Served::Until(None) => None,
-            Served::Until(Some(ticks)) => (ticks > FOUND_IN).then(|| format!("ThiefIsFound (after {ticks} ticks only)")),
+            Served::Until(Some(ticks)) => {
+                (ticks > FOUND_IN).then(|| format!("ThiefIsFound (after {ticks} ticks only)"))
+            }
         }
     }),
     ("one tick more than sound", |rules| {

@@ -75,7 +75,9 @@ fn rows() -> Vec<Row> {
 
 fn open(database: &TestDatabase) -> Database {
     let url = database.url();
-    let url = url.strip_prefix("sqlite://").map_or(DatabaseUrl::Postgres(url.clone()), |path| DatabaseUrl::Sqlite(path.into()));
+    let url = url
+        .strip_prefix("sqlite://")
+        .map_or(DatabaseUrl::Postgres(url.clone()), |path| DatabaseUrl::Sqlite(path.into()));
     let config = DatabaseConfig { url, pool_size: 1, acquire_timeout: Duration::from_secs(10) };
     Database::open(&config, &Clock::default()).expect("the database")
 }

@@ -227,7 +227,14 @@ impl World {
         if !known || !steps.setting.rules.keep(Clause::CookiesOfAnEndedSessionAreDropped) {
             world.requests[place] = Some(Request { stage: Stage::Flying, ticks: 0, ..*request });
         }
-        let broken = [unless(!known || world.requests[place].is_none(), Promise::NoCookieAfterLogout), None, None, None, None, None];
+        let broken = [
+            unless(!known || world.requests[place].is_none(), Promise::NoCookieAfterLogout),
+            None,
+            None,
+            None,
+            None,
+            None,
+        ];
         steps.push(Action::Emit(place), world, broken);
     }
 

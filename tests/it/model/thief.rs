@@ -118,7 +118,9 @@ impl Search {
             }
             futures.push((Move::Thief(token), 0, after.canonical(self.dead)));
         }
-        futures.extend(self.chase.victims_moves(hunt).into_iter().map(|after| (Move::Victim, 0, after.canonical(self.dead))));
+        futures.extend(
+            self.chase.victims_moves(hunt).into_iter().map(|after| (Move::Victim, 0, after.canonical(self.dead))),
+        );
         futures.extend(self.chase.tick(hunt).map(|after| (Move::Time, 1, after.canonical(self.dead))));
         futures.retain(|(_, _, future)| *future != hunt && future.row.revoked.is_none() && future.thief != NOTHING);
         futures
@@ -136,7 +138,10 @@ impl Search {
             let Some((what, ticks, future)) = best else { break };
             if what != Move::Time {
                 let (row, victim) = (hunt.row, hunt.victim);
-                run.push(format!("tick {now}: {what:?} comes to phase {}, age {:?} (victim: {victim:?})", row.phase, row.age));
+                run.push(format!(
+                    "tick {now}: {what:?} comes to phase {}, age {:?} (victim: {victim:?})",
+                    row.phase, row.age
+                ));
             }
             now += ticks;
             hunt = future;
@@ -187,7 +192,8 @@ fn every_answer_that_the_victim_loses_buys_the_thief_at_most_the_time_until_he_a
 
 #[test]
 fn a_thief_lives_on_for_ever_without_the_branch_in_the_token() {
-    let rules = super::mutants::boundaries().into_iter().find(|mutant| mutant.name == "every branch is the predecessor");
+    let rules =
+        super::mutants::boundaries().into_iter().find(|mutant| mutant.name == "every branch is the predecessor");
     let chase = Chase { rules: rules.expect("this mutant").rules, ..Chase::ours() };
     assert_eq!(chase.longest().0, Served::ForEver);
 }
