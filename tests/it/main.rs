@@ -14,14 +14,19 @@
 
 mod access_tokens;
 mod app;
+mod architecture;
 mod database;
+mod docs;
 mod forge;
 mod jar;
 mod log_in;
+mod matrix;
 mod me;
+mod openapi;
 mod problems;
 mod raw;
 mod register;
+mod requests;
 mod sessions;
 mod shapes;
 mod sign_in;
