@@ -46,28 +46,37 @@ pub async fn silent_refresh(
     let Some(shared) = request.app_data::<web::Data<Shared>>().cloned() else {
         return Ok(request.into_response(respond::response(&Error::Internal("no application".to_owned()))));
     };
-    match authenticate(&shared, request.request(), mode).await {
-        Err(error) => Ok(request.into_response(respond::response(&error))),
+    let verdict = authenticate(&shared, request.request(), mode).await;
+    let mut response = answer(&shared, verdict, request, next).await;
+    mark_personal(&mut response);
+    Ok(response)
+}
+
+async fn answer(
+    shared: &Shared,
+    verdict: Result<Verdict, Error>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> ServiceResponse<BoxBody> {
+    match verdict {
+        Err(error) => request.into_response(respond::response(&error)),
         Ok(Verdict::Refused { refusal, clear_cookies, since }) => {
             let mut response = respond::response(&refusal.into());
             let in_time = elapsed(&shared.app, since) <= shared.app.config.sessions.emit_deadline;
             if clear_cookies && in_time {
                 cookies::clear(response.headers_mut(), &shared.app.config.cookies);
             }
-            Ok(request.into_response(response))
+            request.into_response(response)
         }
         Ok(Verdict::SignedIn(identity)) => {
             request.extensions_mut().insert(identity);
-            let mut response = handle(request, next).await;
-            mark_personal(&mut response);
-            Ok(response)
+            handle(request, next).await
         }
         Ok(Verdict::Refreshed(refreshed)) => {
             request.extensions_mut().insert(Identity::from(refreshed.as_ref()));
             let mut response = handle(request, next).await;
-            mark_personal(&mut response);
-            deliver(&shared, &mut response, &refreshed).await;
-            Ok(response)
+            deliver(shared, &mut response, &refreshed).await;
+            response
         }
     }
 }
@@ -168,7 +177,7 @@ async fn deliver(shared: &Shared, response: &mut ServiceResponse<BoxBody>, refre
     }
 }
 
-/// What somebody signed in is answered is for nobody's cache.
+/// What somebody signed in is answered is for nobody's cache, and neither is that somebody is not.
 fn mark_personal(response: &mut ServiceResponse<BoxBody>) {
     respond::insert_if_absent(response.headers_mut(), header::CACHE_CONTROL, "no-store");
 }
