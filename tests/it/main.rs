@@ -15,6 +15,7 @@
 mod access_tokens;
 mod app;
 mod architecture;
+mod cross_site;
 mod database;
 mod docs;
 mod forge;
@@ -31,3 +32,4 @@ mod sessions;
 mod shapes;
 mod sign_in;
 mod token;
+mod verify;
