@@ -59,6 +59,9 @@ pub enum Error {
     /// Signed in, but the role does not suffice.
     #[error("administrators only")]
     AdminRequired,
+    /// Signed in, but with another role than the gateway asks for.
+    #[error("another role is needed")]
+    RoleRequired,
     /// A page of another site asked.
     #[error("cross-site request")]
     CrossSite,
@@ -81,8 +84,13 @@ pub enum Error {
     #[error("changed meanwhile")]
     Conflict,
     /// The new password breaks a rule.
-    #[error("weak password: {0}")]
-    WeakPassword(String),
+    #[error("weak password: {detail}")]
+    WeakPassword {
+        /// The member that holds it.
+        field: &'static str,
+        /// One sentence for a person.
+        detail: String,
+    },
     /// The last active administrator cannot be removed, disabled or demoted.
     #[error("this is the last active administrator")]
     LastAdmin,

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use actix_web::{HttpServer, rt, web};
@@ -28,6 +28,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often the revoked sessions are read from the database.
 const POLL_EVERY: Duration = Duration::from_secs(1);
+
+/// A poll may take this many times `database.acquire_timeout`: the wait for a connection, and a few quick reads.
+const POLL_TIMEOUT_FACTOR: u32 = 2;
 
 /// How often old sessions are deleted, at least; up to as much again is added at random, so that replicas take turns.
 const PURGE_EVERY: Duration = Duration::from_secs(1800);
@@ -70,6 +73,8 @@ async fn run(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>) 
         servers.push(server);
     }
     let handles: Vec<_> = servers.iter().map(actix_web::dev::Server::handle).collect();
+    // A file that may not grow (`ulimit -f`) is then an error of the statement that writes, and not the process's end.
+    let _file_too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     rt::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
@@ -88,20 +93,30 @@ async fn run(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>) 
 
 /// The threads that read revocations and delete old sessions.
 struct Background {
-    stop: Vec<Sender<()>>,
-    threads: Vec<JoinHandle<()>>,
+    stopping: Arc<AtomicBool>,
+    /// Dropping it wakes every thread that waits for its next turn.
+    wake: Vec<Sender<()>>,
+    /// Every thread holds a sender; once all have ended, receiving fails.
+    running: Sender<()>,
+    ended: Receiver<()>,
+    /// How long they may take to end.
+    patience: Duration,
 }
 
 impl Background {
     fn start(app: &Arc<App>, migrate: bool) -> Result<Self, Error> {
-        let mut background = Self { stop: Vec::new(), threads: Vec::new() };
+        let (running, ended) = channel();
+        let patience = app.config.database.acquire_timeout;
+        let mut background = Self { stopping: Arc::default(), wake: Vec::new(), running, ended, patience };
         let polling = Arc::clone(app);
         let mut failing = false;
-        background.spawn("revocations", POLL_EVERY, Duration::ZERO, move |_| {
+        background.spawn("revocations", POLL_EVERY, Duration::ZERO, move || {
             let polled = if migrate && !polling.revocations.is_loaded() {
+                // However long that takes: there is nothing to serve yet.
                 polling.database.migrate().and_then(|_| revocations::poll(&polling))
             } else {
-                revocations::poll(&polling)
+                let limit = polling.config.database.acquire_timeout * POLL_TIMEOUT_FACTOR;
+                in_time(&polling, limit, revocations::poll)
             };
             match polled {
                 Ok(()) if failing => {
@@ -116,49 +131,80 @@ impl Background {
             }
         })?;
         let purging = Arc::clone(app);
+        let stopping = Arc::clone(&background.stopping);
         let jitter = PURGE_EVERY.mul_f64(f64::from(u32::from_ne_bytes(random_bytes())) / f64::from(u32::MAX));
-        background.spawn("purge", PURGE_EVERY + jitter, jitter, move |keep_going| {
-            match purge::purge(&purging, keep_going) {
+        background.spawn("purge", PURGE_EVERY + jitter, jitter, move || {
+            let stopping = Arc::clone(&stopping);
+            let keep_going = move || !stopping.load(Ordering::Relaxed);
+            match in_time(&purging, PURGE_EVERY, move |app| purge::purge(app, keep_going)) {
                 Ok(0) => {}
                 Ok(count) => {
-                    log::info!(event = "purge", outcome = "success", count = count; "old sessions were deleted")
+                    log::info!(event = "purge", outcome = "success", count = count; "old sessions were deleted");
                 }
-                Err(error) => log::warn!(event = "purge", outcome = "failure"; "old sessions stay for now: {error}"),
+                Err(error) => {
+                    log::warn!(event = "purge", outcome = "failure"; "old sessions stay for now: {error}");
+                }
             }
         })?;
         Ok(background)
     }
 
-    /// Runs `work` first after `delay` and then every `interval`, until stopped; work may ask whether to keep going.
+    /// Runs `work` first after `delay` and then every `interval`, until stopped.
     fn spawn(
         &mut self,
         name: &str,
         interval: Duration,
         delay: Duration,
-        mut work: impl FnMut(&dyn Fn() -> bool) + Send + 'static,
+        mut work: impl FnMut() + Send + 'static,
     ) -> Result<(), Error> {
-        let (stop, stopped) = channel::<()>();
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                let mut wait = delay;
-                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(wait) {
-                    work(&|| matches!(stopped.try_recv(), Err(TryRecvError::Empty)));
-                    wait = interval;
-                }
-            })
-            .map_err(|error| Error::Internal(format!("no background thread: {error}")))?;
-        self.stop.push(stop);
-        self.threads.push(thread);
+        let (wake, woken) = channel::<()>();
+        let running = self.running.clone();
+        spawn_thread(name, move || {
+            let _running = running;
+            let mut wait = delay;
+            while let Err(RecvTimeoutError::Timeout) = woken.recv_timeout(wait) {
+                work();
+                wait = interval;
+            }
+        })?;
+        self.wake.push(wake);
         Ok(())
     }
 
+    /// Ends the threads; one that waits for a silent database is cut off: each statement is whole or nothing.
     fn stop(self) {
-        drop(self.stop);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                log::error!(event = "background_panic"; "a background thread had panicked");
-            }
+        self.stopping.store(true, Ordering::Relaxed);
+        drop((self.wake, self.running));
+        if self.ended.recv_timeout(self.patience) == Err(RecvTimeoutError::Timeout) {
+            log::warn!(event = "background_cut_off"; "background work was cut off");
         }
     }
+}
+
+/// Runs `work` on a thread of its own. Past `limit` the thread is left alone, and the database gets a new pool.
+fn in_time<T: Send + 'static>(
+    app: &Arc<App>,
+    limit: Duration,
+    work: impl FnOnce(&App) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let pool_number = app.database.pool_number();
+    let (done, outcome) = channel();
+    let working = Arc::clone(app);
+    spawn_thread("background work", move || drop(done.send(work(&working))))?;
+    match outcome.recv_timeout(limit) {
+        Ok(outcome) => outcome,
+        Err(RecvTimeoutError::Timeout) => {
+            app.database.replace_pool(pool_number);
+            Err(Error::Database("the database did not answer in time".to_owned()))
+        }
+        Err(RecvTimeoutError::Disconnected) => Err(Error::Internal("background work panicked".to_owned())),
+    }
+}
+
+fn spawn_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+        .map_err(|error| Error::Internal(format!("no background thread: {error}")))
 }

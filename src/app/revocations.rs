@@ -82,8 +82,8 @@ impl Revocations {
         }
     }
 
-    /// Takes in what a poll read, and forgets what is old.
-    pub fn take(&self, polled: Polled, at: Instant) {
+    /// Takes in what a poll that began at `begun` read, and forgets what is old. A poll may be overtaken by a later one.
+    pub fn take(&self, polled: Polled, begun: Instant) {
         let mut known = self.write();
         for (id, reason, revoked_at) in polled.sessions {
             known.newest = known.newest.max(Some(revoked_at));
@@ -92,14 +92,17 @@ impl Revocations {
         for (id, version, raised_at) in polled.users {
             let raised_at = raised_at.unwrap_or(polled.now);
             known.newest = known.newest.max(Some(raised_at));
-            known.users.insert(id, (version, raised_at));
+            let entry = known.users.entry(id).or_insert((version, raised_at));
+            if version >= entry.0 {
+                *entry = (version, raised_at);
+            }
         }
         // Without any revocation yet, the next poll need not read the whole lifetime again.
         known.newest = known.newest.or(Some(polled.now));
         let oldest = polled.now.minus(self.remembered).minus(READ_BACK);
         known.sessions.retain(|_, (_, revoked_at)| *revoked_at >= oldest);
         known.users.retain(|_, (_, raised_at)| *raised_at >= oldest);
-        known.polled = Some(at);
+        known.polled = known.polled.max(Some(begun));
     }
 
     /// Whether the set was loaded once: before that nobody can be called signed in.
@@ -107,7 +110,7 @@ impl Revocations {
         self.read().polled.is_some()
     }
 
-    /// When the last poll succeeded.
+    /// When the last poll that succeeded began.
     pub fn polled(&self) -> Option<Instant> {
         self.read().polled
     }

@@ -107,7 +107,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Failed(match error {
             Error::NotFound => "there is no such user".to_owned(),
-            Error::BadRequest { detail, .. } | Error::WeakPassword(detail) => detail,
+            Error::BadRequest { detail, .. } | Error::WeakPassword { detail, .. } => detail,
             other => other.to_string(),
         })
     }

@@ -72,10 +72,13 @@ fn check_schema(database: &Database, migrate: bool) -> Result<(), Failure> {
 }
 
 fn print_welcome(config: &Config, internal: Option<SocketAddr>) -> Result<(), Failure> {
-    let port = config.server.listen.port();
-    let base = format!("http://localhost:{port}{}", config.server.base_path);
-    let url = if config.server.is_loopback() { base } else { format!("http://{}", config.server.listen) };
-    print_line(format_args!("Tacit listens on {url}"))?;
+    let server = &config.server;
+    let local = format!("http://localhost:{}{}", server.listen.port(), server.base_path);
+    let listens =
+        if server.is_loopback() { local.clone() } else { format!("http://{}{}", server.listen, server.base_path) };
+    // Elsewhere, as in a container, the port that callers reach is public_url's.
+    let url = if server.is_loopback() { local } else { server.base_url() };
+    print_line(format_args!("Tacit listens on {listens}"))?;
     if let Some(internal) = internal {
         print_line(format_args!("  for gateways and operators: http://{internal}"))?;
     }

@@ -120,7 +120,7 @@ fn create(app: &App, connection: &mut AnyConnection, arguments: Create) -> Resul
 
 fn weak_password_hint(error: Error) -> Failure {
     match error {
-        Error::WeakPassword(detail) => {
+        Error::WeakPassword { detail, .. } => {
             Failure::Failed(format!("{detail}; --allow-weak-password takes it all the same"))
         }
         Error::UsernameTaken => Failure::Failed("Username already exists".to_owned()),

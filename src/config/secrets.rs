@@ -61,7 +61,8 @@ impl KeyRing {
     }
 }
 
-fn read_secret_file(r: &mut Reader<'_>, key: &str, path: &Path) -> Option<Secret> {
+/// The bytes of a file less one trailing newline; `None`, with a problem noted, when it cannot be read.
+pub(super) fn read_secret_file(r: &mut Reader<'_>, key: &str, path: &Path) -> Option<Secret> {
     match fs::read(path) {
         Ok(mut bytes) => {
             if bytes.ends_with(b"\n") {

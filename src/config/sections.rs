@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::secrets::KeyRing;
+use super::secrets::{KeyRing, read_secret_file};
 use super::settings::Reader;
 use super::value::word_setting;
 use super::{ServerConfig, settings, value};
@@ -51,7 +51,7 @@ impl value::FromSetting for DatabaseUrl {
 /// Section `database`.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
-    /// `database.url`.
+    /// `database.url`, with the password of `database.password_file`.
     pub url: DatabaseUrl,
     /// `database.pool_size`: connections at most.
     pub pool_size: u32,
@@ -64,6 +64,7 @@ impl DatabaseConfig {
         let fallback = data.dir.join("tacit.db");
         let given = r.optional("database.url", "");
         r.computed("database.url", &format!("sqlite://{}", fallback.display()));
+        let url = with_password(r, given.unwrap_or(DatabaseUrl::Sqlite(fallback)));
         let pool_size = r.get("database.pool_size", "10");
         if !(1..=1000).contains(&pool_size) {
             r.problem("database.pool_size", "expected 1 to 1000");
@@ -72,7 +73,37 @@ impl DatabaseConfig {
         if !(Duration::from_millis(100)..=Duration::from_secs(60)).contains(&acquire_timeout) {
             r.problem("database.acquire_timeout", "expected 100ms to 60s");
         }
-        Self { url: given.unwrap_or(DatabaseUrl::Sqlite(fallback)), pool_size, acquire_timeout }
+        Self { url, pool_size, acquire_timeout }
+    }
+}
+
+/// Adds the password of `database.password_file` to the URL.
+///
+/// libpq's own `passfile` would do, but it ignores a file that others may read, and containers mount secrets so.
+fn with_password(r: &mut Reader<'_>, url: DatabaseUrl) -> DatabaseUrl {
+    const KEY: &str = "database.password_file";
+    let Some(path) = r.optional::<PathBuf>(KEY, "") else { return url };
+    let DatabaseUrl::Postgres(text) = &url else {
+        r.problem(KEY, "it is for PostgreSQL; set database.url to \"postgres://user@host/name\"");
+        return url;
+    };
+    let has_password = url::Url::parse(text)
+        .is_ok_and(|parsed| parsed.password().is_some() || parsed.query_pairs().any(|(name, _)| name == "password"));
+    if has_password {
+        r.problem(KEY, "database.url holds a password as well; keep one of the two");
+        return url;
+    }
+    match read_secret_file(r, KEY, &path) {
+        Some(secret) if secret.expose().is_empty() => {
+            r.problem(KEY, format!("{} is empty", path.display()));
+            url
+        }
+        Some(secret) => {
+            let password = percent_encoding::percent_encode(secret.expose(), percent_encoding::NON_ALPHANUMERIC);
+            let separator = if text.contains('?') { '&' } else { '?' };
+            DatabaseUrl::Postgres(format!("{text}{separator}password={password}"))
+        }
+        None => url,
     }
 }
 
@@ -274,9 +305,16 @@ pub struct GatewayConfig {
 
 impl GatewayConfig {
     pub(super) fn read(r: &mut Reader<'_>, server: &ServerConfig) -> Self {
-        let login_url = r.optional("gateway.login_url", "");
+        let login_url: Option<String> = r.optional("gateway.login_url", "");
         let fallback_url = format!("{}/login", server.base_url());
         r.computed("gateway.login_url", &fallback_url);
+        if let Some(url) = &login_url
+            && !url.starts_with('/')
+            && !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        {
+            let message = "expected a URL like \"https://auth.example.com/login\", or a path like \"/login\"";
+            r.problem("gateway.login_url", message);
+        }
         let hosts: Vec<String> = r.get("gateway.return_hosts", "");
         let fallback_host = server.public_url.host();
         r.computed("gateway.return_hosts", &fallback_host);
@@ -399,6 +437,54 @@ impl DatabaseUrl {
         match self {
             Self::Sqlite(path) => Some(path),
             Self::Postgres(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Problem, Settings};
+    use super::*;
+
+    fn read(url: &str, password_file: &Path) -> (DatabaseUrl, Vec<Problem>) {
+        let mut settings = Settings::default();
+        settings.set("database.url", settings::Raw::Text(url.to_owned()), "a test");
+        let file = password_file.display().to_string();
+        settings.set("database.password_file", settings::Raw::Text(file), "a test");
+        let mut reader = settings.reader();
+        let data = DataConfig::read(&mut reader);
+        let database = DatabaseConfig::read(&mut reader, &data);
+        (database.url, reader.finish().0)
+    }
+
+    #[test]
+    fn a_password_file_completes_the_url_and_stands_nowhere_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("password");
+        std::fs::write(&file, "p@ss/word?&=%\n").unwrap();
+        for (url, expected) in [
+            ("postgres://tacit@db/tacit", "postgres://tacit@db/tacit?password=p%40ss%2Fword%3F%26%3D%25"),
+            ("postgres:///t?host=/run/x", "postgres:///t?host=/run/x&password=p%40ss%2Fword%3F%26%3D%25"),
+        ] {
+            assert_eq!(read(url, &file), (DatabaseUrl::Postgres(expected.to_owned()), vec![]));
+        }
+    }
+
+    #[test]
+    fn a_password_file_that_cannot_be_meant_is_a_problem() {
+        let directory = tempfile::tempdir().unwrap();
+        let (good, empty) = (directory.path().join("good"), directory.path().join("empty"));
+        std::fs::write(&good, "secret").unwrap();
+        std::fs::write(&empty, "\n").unwrap();
+        for (url, file) in [
+            ("sqlite://x.db", &good),
+            ("postgres://tacit:other@db/tacit", &good),
+            ("postgres://tacit@db/tacit?password=other", &good),
+            ("postgres://tacit@db/tacit", &empty),
+            ("postgres://tacit@db/tacit", &directory.path().join("absent")),
+        ] {
+            let (_, problems) = read(url, file);
+            assert!(problems.iter().any(|problem| problem.key == "database.password_file"), "{url}");
         }
     }
 }

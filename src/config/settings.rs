@@ -180,6 +180,10 @@ impl Reader<'_> {
                 Some((Raw::Text(text) | Raw::Toml(toml::Value::String(text)), source)) => {
                     (text.clone(), source.as_str())
                 }
+                Some((Raw::Toml(toml::Value::Array(items)), source)) => {
+                    let texts: Vec<String> = items.iter().map(item_text).collect();
+                    (texts.join(","), source.as_str())
+                }
                 Some((Raw::Toml(other), source)) => (other.to_string(), source.as_str()),
             };
             (key.clone(), redact(key, value), source.to_owned())
@@ -208,6 +212,11 @@ impl Reader<'_> {
         }
         (self.problems, self.warnings)
     }
+}
+
+/// An item of a TOML list as it stands in the environment.
+fn item_text(item: &toml::Value) -> String {
+    item.as_str().map_or_else(|| item.to_string(), str::to_owned)
 }
 
 fn redact(key: &str, value: String) -> String {
@@ -258,6 +267,20 @@ mod tests {
         let (problems, _) = reader.finish();
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].key, "server.listn");
+    }
+
+    #[test]
+    fn a_list_is_shown_alike_from_every_source() {
+        let shown = |settings: &Settings| {
+            let mut reader = settings.reader();
+            let _: Vec<String> = reader.get("server.trusted_proxies", "");
+            reader.shown().swap_remove(0).1
+        };
+        let mut toml = Settings::default();
+        toml.add_toml("[server]\ntrusted_proxies = [\"10.0.0.1\", \"10.0.0.2\"]", "a file");
+        assert_eq!(shown(&toml), "10.0.0.1,10.0.0.2");
+        toml.add_toml("[server]\ntrusted_proxies = []", "a file");
+        assert_eq!(shown(&toml), shown(&Settings::default()));
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub enum AnyConnection {
 /// How long a writer waits for another writer of the SQLite file, in milliseconds.
 const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
 
-/// How often switching a new SQLite file to its journal mode is tried.
-const WAL_ATTEMPTS: usize = 20;
+/// What SQLite says when another connection is in the way.
+const SQLITE_LOCKED: &str = "database is locked";
 
 /// Opens connections for the pool. The URL alone picks the database: diesel's derived `establish` would try each in turn.
 #[derive(Clone)]
@@ -43,8 +43,9 @@ impl Manager {
     fn open_sqlite(&self, path: &std::path::Path) -> Result<AnyConnection, diesel::r2d2::Error> {
         let path = path.to_str().ok_or_else(|| bad_connection("the database's path is not UTF-8"))?;
         let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
+        // The busy timeout first: switching to WAL needs a lock of its own.
         connection.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"))?;
-        switch_to_wal(&mut connection)?;
+        self.switch_to_wal(&mut connection)?;
         connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         let clock = AssertUnwindSafe(self.clock.clone());
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
@@ -52,6 +53,21 @@ impl Manager {
             clock.now().as_naive()
         })?;
         Ok(AnyConnection::Sqlite(connection))
+    }
+
+    /// Switches a new file to WAL, where it stays. SQLite refuses that at once, whatever the busy timeout, while another
+    /// connection uses the file: two that open it for the first time have to take turns.
+    fn switch_to_wal(&self, connection: &mut SqliteConnection) -> QueryResult<()> {
+        let deadline = self.clock.instant() + Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS.into());
+        loop {
+            match connection.batch_execute("PRAGMA journal_mode = WAL") {
+                Err(error) if error.to_string() == SQLITE_LOCKED && self.clock.instant() < deadline => {
+                    // Waits for a writer; a reader is done sooner.
+                    connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK")?;
+                }
+                done => return done,
+            }
+        }
     }
 
     fn open_postgres(&self, url: &str) -> Result<AnyConnection, diesel::r2d2::Error> {
@@ -66,18 +82,6 @@ impl Manager {
         ))?;
         Ok(AnyConnection::Postgres(connection))
     }
-}
-
-/// On a new file several processes may switch at once. The switch does not wait for another's lock, whatever the busy
-/// timeout says; an empty transaction does, so between two attempts one of them waits.
-fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
-    for _ in 0..WAL_ATTEMPTS {
-        if connection.batch_execute("PRAGMA journal_mode = WAL").is_ok() {
-            return Ok(());
-        }
-        connection.batch_execute("BEGIN IMMEDIATE; COMMIT")?;
-    }
-    connection.batch_execute("PRAGMA journal_mode = WAL")
 }
 
 /// libpq's own limits on connecting and on a peer that went silent, unless the URL sets them.
@@ -160,4 +164,12 @@ where
             Err(error)
         }
     }
+}
+
+/// The row that a statement with RETURNING wrote, of all the rows it gave.
+///
+/// Never `get_result` there: on SQLite it leaves with the first row, before the end of the statement, which is where it
+/// commits. An error of that commit, like a full disk, would be lost, and the row with it.
+pub fn written<T>(rows: Vec<T>) -> QueryResult<T> {
+    rows.into_iter().next().ok_or(diesel::result::Error::NotFound)
 }

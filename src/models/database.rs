@@ -1,4 +1,6 @@
 use std::os::unix::fs::DirBuilderExt;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use r2d2::ManageConnection;
 
@@ -12,10 +14,22 @@ use crate::types::Clock;
 pub type PooledConnection = r2d2::PooledConnection<Manager>;
 
 /// The pool of connections to the configured database.
+///
+/// PostgreSQL's client library waits without a limit for a server that keeps the connection and never answers (a frozen
+/// host, a failover behind a proxy), and so do the thread and the connection. Nobody can wake them: so a pool that
+/// lets its users wait in vain is left to them, and everybody else gets a new one.
 pub struct Database {
-    pool: r2d2::Pool<Manager>,
+    current: RwLock<NumberedPool>,
     manager: Manager,
+    pool_size: u32,
+    acquire_timeout: Duration,
     embedded: bool,
+}
+
+#[derive(Clone)]
+struct NumberedPool {
+    number: u64,
+    pool: r2d2::Pool<Manager>,
 }
 
 impl Database {
@@ -35,15 +49,10 @@ impl Database {
                 DatabaseUrl::Postgres(_) => false,
             };
         let manager = Manager::new(config, clock.clone());
-        let pool = r2d2::Pool::builder()
-            .max_size(config.pool_size)
-            .min_idle(Some(1))
-            .connection_timeout(config.acquire_timeout)
-            .idle_timeout(Some(std::time::Duration::from_secs(600)))
-            .max_lifetime(None)
-            .error_handler(Box::new(LogConnectionErrors))
-            .build_unchecked(manager.clone());
-        let database = Self { pool, manager, embedded };
+        let (pool_size, acquire_timeout) = (config.pool_size, config.acquire_timeout);
+        let pool = new_pool(manager.clone(), pool_size, acquire_timeout);
+        let current = RwLock::new(NumberedPool { number: 0, pool });
+        let database = Self { current, manager, pool_size, acquire_timeout, embedded };
         if embedded {
             database.migrate()?;
         }
@@ -52,7 +61,38 @@ impl Database {
 
     /// A connection; waits at most `database.acquire_timeout`.
     pub fn connection(&self) -> Result<PooledConnection, Error> {
-        Ok(self.pool.get()?)
+        let NumberedPool { number, pool } = self.current();
+        pool.get().map_err(|error| {
+            if pool.state().connections == 0 {
+                // Not one connection was made in time: what makes them may wait in vain itself.
+                self.replace_pool(number);
+            }
+            error.into()
+        })
+    }
+
+    /// Tells one pool from the next: whoever is about to use the database asks, for [`Self::replace_pool`].
+    pub fn pool_number(&self) -> u64 {
+        self.current().number
+    }
+
+    /// Makes a new pool, unless the one of this number was replaced before. Work that goes on with the old one may end.
+    ///
+    /// The embedded database has no server that could fall silent, and keeps its pool.
+    pub fn replace_pool(&self, number: u64) {
+        if self.embedded {
+            return;
+        }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.number == number {
+            log::warn!(event = "database_pool_replaced"; "the database fell silent: connecting anew");
+            let pool = new_pool(self.manager.clone(), self.pool_size, self.acquire_timeout);
+            *current = NumberedPool { number: number + 1, pool };
+        }
+    }
+
+    fn current(&self) -> NumberedPool {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Applies pending migrations, on a connection of its own, whose statements may take long; tells how many.
@@ -68,9 +108,21 @@ impl Database {
 
     /// Connections that are open, and those of them nobody uses now.
     pub fn connections(&self) -> (u32, u32) {
-        let state = self.pool.state();
+        let state = self.current().pool.state();
         (state.connections, state.idle_connections)
     }
+}
+
+/// It connects in the background, and again and again until that succeeds.
+fn new_pool(manager: Manager, size: u32, acquire_timeout: Duration) -> r2d2::Pool<Manager> {
+    r2d2::Pool::builder()
+        .max_size(size)
+        .min_idle(Some(1))
+        .connection_timeout(acquire_timeout)
+        .idle_timeout(Some(Duration::from_secs(600)))
+        .max_lifetime(None)
+        .error_handler(Box::new(LogConnectionErrors))
+        .build_unchecked(manager)
 }
 
 /// A failed connection attempt is a warning: who needs the connection gets an error of its own.

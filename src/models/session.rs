@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::connection::AnyConnection;
+use super::connection::{AnyConnection, written};
 use super::schema::{sessions, tacit_now, users};
 use super::user::User;
 use crate::types::{SessionId, Timestamp, UserId};
@@ -165,7 +165,8 @@ pub fn insert(connection: &mut AnyConnection, new: &NewSession<'_>) -> QueryResu
             sessions::scope.eq(new.scope),
         ))
         .returning(sessions::all_columns)
-        .get_result(connection)
+        .get_results(connection)
+        .and_then(written)
 }
 
 /// Where a refresh came from.

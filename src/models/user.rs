@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::result::DatabaseErrorKind;
 
-use super::connection::AnyConnection;
+use super::connection::{AnyConnection, written};
 use super::schema::{tacit_now, users};
 use crate::error::Error;
 use crate::types::{Email, Identifier, Role, Timestamp, UserId, Username};
@@ -77,7 +77,8 @@ pub fn insert(connection: &mut AnyConnection, new: &NewUser<'_>) -> Result<User,
             users::updated_at.eq(tacit_now()),
         ))
         .returning(users::all_columns)
-        .get_result(connection);
+        .get_results(connection)
+        .and_then(written);
     inserted.or_else(|error| Err(taken(connection, error, new.username, new.email)?))
 }
 
@@ -140,12 +141,13 @@ pub fn touch_sign_in(
         Some(hash) => diesel::update(target)
             .set((users::last_signed_in_at.eq(tacit_now().nullable()), users::password_hash.eq(hash)))
             .returning(users::all_columns)
-            .get_result(connection),
+            .get_results(connection),
         None => diesel::update(target)
             .set(users::last_signed_in_at.eq(tacit_now().nullable()))
             .returning(users::all_columns)
-            .get_result(connection),
+            .get_results(connection),
     }
+    .and_then(written)
     .optional()
 }
 
@@ -194,7 +196,8 @@ pub fn update(
             users::updated_at.eq(tacit_now()),
         ))
         .returning(users::all_columns)
-        .get_result(connection)
+        .get_results(connection)
+        .and_then(written)
         .optional();
     updated.or_else(|error| Err(taken(connection, error, change.username.flatten(), change.email.flatten())?))
 }

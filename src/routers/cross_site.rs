@@ -4,7 +4,7 @@ use actix_cors::Cors;
 use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
 
-use super::request::{header_text, named_header, peer_is_trusted};
+use super::request::{header_text, named_header};
 use crate::config::Config;
 use crate::error::Error;
 use crate::types::Origin;
@@ -13,8 +13,10 @@ use crate::types::Origin;
 const PREFLIGHT_MAX_AGE: usize = 600;
 
 /// Refuses an unsafe request that a page of another site sent. What is not a browser shows neither header and passes.
-pub fn check(request: &HttpRequest, config: &Config) -> Result<(), Error> {
-    if is_safe(request.method()) && forwarded_method_is_safe(request) {
+///
+/// `method` is the request's own, or behind a gateway the one it forwards.
+pub fn check(request: &HttpRequest, method: &Method, config: &Config) -> Result<(), Error> {
+    if is_safe(method) {
         return Ok(());
     }
     let fetch_site = named_header(request, "sec-fetch-site");
@@ -36,12 +38,6 @@ pub fn check(request: &HttpRequest, config: &Config) -> Result<(), Error> {
 /// Methods that change nothing (RFC 9110, section 9.2.1).
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
-}
-
-/// Of a gateway that asks /verify by GET about a request of another method. Others than configured gateways choose nothing.
-fn forwarded_method_is_safe(request: &HttpRequest) -> bool {
-    let Some(method) = request.headers().get("x-forwarded-method") else { return true };
-    !peer_is_trusted(request) || Method::from_bytes(method.as_bytes()).is_ok_and(|method| is_safe(&method))
 }
 
 /// The one Origin header; two count as none that we know.

@@ -29,7 +29,7 @@ pub async fn create_login(
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
     let config = &shared.app.config;
-    cross_site::check(&request, config)?;
+    cross_site::check(&request, request.method(), config)?;
     let sent: LoginRequest = body::json(&request, payload).await?;
     let (identifier, password) = credentials(sent)?;
     let replaced = cookies::presented(&request, &config.cookies)

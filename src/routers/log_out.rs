@@ -31,7 +31,7 @@ pub async fn log_out(
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
     let config = &shared.app.config;
-    cross_site::check(&request, config)?;
+    cross_site::check(&request, request.method(), config)?;
     let bearer = match request::bearer(&request) {
         Bearer::Repeated => return Err(Error::bad_request("There are two Authorization headers").into()),
         Bearer::Token(token) => Some(token.to_owned()),

@@ -5,6 +5,7 @@ mod cookies;
 mod cross_site;
 mod docs;
 mod extract;
+mod gateway;
 mod log_in;
 mod log_out;
 mod me;
@@ -27,10 +28,13 @@ use actix_web::middleware::Condition;
 use actix_web::web;
 
 pub use docs::openapi;
+pub use gateway::Mount;
 pub use observe::observe;
 pub use route::{Listener, Policy, Route};
 pub use shared::Shared;
 pub use silent_refresh::{Mode, silent_refresh};
+
+pub use crate::services::refresh::Rotation;
 
 use route::route;
 
@@ -44,8 +48,14 @@ const OAUTH_PATHS: [&str; 1] = ["/token"];
 /// which checks for cross-site requests before it looks at a cookie.
 pub fn routes() -> Vec<Route> {
     use Listener::{Both, Internal, Public};
-    use Policy::{Anyone, RefreshCookie, SignedIn};
+    use Policy::{Anyone, Gateway, RefreshCookie, SignedIn};
+    use gateway::{NGINX, NGINX_ACCESS, PLAIN, PLAIN_ACCESS};
     vec![
+        // First what is asked most: the router tries one after the other.
+        route("/verify", Gateway(PLAIN), Internal).any(verify::verify_request),
+        route("/verify/access", Gateway(PLAIN_ACCESS), Internal).any(verify::verify_request),
+        route("/verify/nginx", Gateway(NGINX), Internal).any(verify::verify_request),
+        route("/verify/nginx/access", Gateway(NGINX_ACCESS), Internal).any(verify::verify_request),
         route("/register", Anyone, Public).post(register::register_user),
         route("/login", Anyone, Public).post(log_in::create_login),
         route("/token", Anyone, Public).post(token::create_token),
@@ -59,7 +69,11 @@ pub fn routes() -> Vec<Route> {
         route("/sessions/{id}", SignedIn, Public).delete(sessions::delete_session),
         route("/protected", SignedIn, Public).get(protected::show_protected),
         route("/admin", SignedIn, Public).get(protected::show_admin),
-        route("/verify", SignedIn, Internal).any(verify::verify_request),
+        route("/verify/role/{role}", Gateway(PLAIN), Internal).any(verify::verify_request),
+        route("/verify/access/role/{role}", Gateway(PLAIN_ACCESS), Internal).any(verify::verify_request),
+        route("/verify/nginx/role/{role}", Gateway(NGINX), Internal).any(verify::verify_request),
+        route("/verify/nginx/access/role/{role}", Gateway(NGINX_ACCESS), Internal).any(verify::verify_request),
+        route("/verify/envoy{rest:.*}", Gateway(PLAIN), Internal).any(verify::verify_request),
         route("/healthz", Anyone, Both).get(operations::show_health),
         route("/readyz", Anyone, Internal).get(operations::show_readiness),
         route("/metrics", Anyone, Internal).get(operations::show_metrics),

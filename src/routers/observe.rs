@@ -1,12 +1,14 @@
 //! Around everything: the request's id, its log line and its metric, the headers of every answer, and panics.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
@@ -18,13 +20,15 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::types::random_bytes;
 
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Longest id that is taken over from a client or gateway, in characters.
 const MAX_REQUEST_ID: usize = 64;
 
 /// The outermost middleware.
 pub async fn observe(
     shared: web::Data<Shared>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let app = &shared.app;
@@ -33,6 +37,7 @@ pub async fn observe(
     let method = request.method().clone();
     let oauth = is_oauth(&app.config, request.path());
     request.extensions_mut().insert(RequestId(id.clone()));
+    trim_trailing_slash(&mut request);
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let finish = |response: HttpResponse<BoxBody>| {
@@ -68,14 +73,39 @@ pub async fn observe(
     response.map_err(|response| InternalError::from_response("request failed", response).into())
 }
 
-/// The id that a client or gateway gave, if it is a plain word, else a new one.
+/// Lets every path answer with and without a trailing slash, before the router sees it: two patterns for each route
+/// would make it fall back to regular expressions, which cost more than checking a token does.
+fn trim_trailing_slash(request: &mut ServiceRequest) {
+    let Some(trimmed) = request.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.ends_with('/')) else {
+        return;
+    };
+    let path_and_query = match request.uri().query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = path_and_query.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+    }
+}
+
+/// The id that a client or gateway gave, if it is a plain word, else a new one: random for the process, counted in it.
 fn request_id(request: &ServiceRequest) -> String {
     let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
         (1..=MAX_REQUEST_ID).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    given.filter(plain).map_or_else(|| format!("{:016x}", u64::from_ne_bytes(random_bytes())), str::to_owned)
+    given.filter(plain).map_or_else(new_id, str::to_owned)
+}
+
+fn new_id() -> String {
+    static PROCESS: OnceLock<u32> = OnceLock::new();
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let process = PROCESS.get_or_init(|| u32::from_ne_bytes(random_bytes()));
+    format!("{process:08x}{:08x}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Whether errors of this path carry OAuth's own `error` member too. Routing reads `/%74oken` as `/token`, and so does this.
@@ -99,7 +129,7 @@ fn add_headers(headers: &mut HeaderMap, config: &Config, id: &str, oauth: bool) 
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     }
     if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
+        headers.insert(REQUEST_ID.clone(), id);
     }
 }
 

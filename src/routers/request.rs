@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpMessage, HttpRequest, web};
 
@@ -46,6 +47,14 @@ pub fn address(request: &HttpRequest) -> Option<IpAddr> {
     let forwarded: Vec<&str> =
         request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
     Some(client_address(peer, &forwarded, trusted))
+}
+
+/// The method of the request that a gateway asks about: `X-Forwarded-Method` from a configured proxy, else the request's own.
+pub fn forwarded_method(request: &HttpRequest) -> Method {
+    let forwarded = named_header(request, "x-forwarded-method").filter(|_| peer_is_trusted(request));
+    forwarded
+        .and_then(|method| Method::from_bytes(method.trim().as_bytes()).ok())
+        .unwrap_or_else(|| request.method().clone())
 }
 
 /// What a session notes of the device behind a request.

@@ -42,6 +42,7 @@ impl From<&Error> for Shown {
                 Self { challenge: Some("Bearer"), ..shown }
             }
             Error::AdminRequired => Self::new(S::FORBIDDEN, "admin_required", "Admin access required"),
+            Error::RoleRequired => Self::new(S::FORBIDDEN, "role_required", "This needs another role"),
             Error::CrossSite => Self::new(S::FORBIDDEN, "cross_site", "Requests from other sites are not allowed"),
             Error::RegistrationClosed => Self::new(S::FORBIDDEN, "registration_closed", "Registration is closed"),
             Error::SessionLimit => {
@@ -59,8 +60,8 @@ impl From<&Error> for Shown {
             Error::Conflict => {
                 Self::new(S::CONFLICT, "conflict", "The account was changed by another request; try again")
             }
-            Error::WeakPassword(detail) => Self {
-                fields: vec![FieldError { field: "password", message: detail.clone() }],
+            Error::WeakPassword { field, detail } => Self {
+                fields: vec![FieldError { field, message: detail.clone() }],
                 ..Self::new(S::UNPROCESSABLE_ENTITY, "weak_password", detail.as_str())
             },
             Error::LastAdmin => Self::new(
@@ -163,6 +164,13 @@ fn add_retry_after(builder: &mut HttpResponseBuilder, status: StatusCode) {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         builder.insert_header((header::RETRY_AFTER, Error::RETRY_AFTER.as_secs()));
     }
+}
+
+/// Turns an answer whose Location is set into a redirect without a body.
+pub fn redirect<B>(response: &mut HttpResponse<B>) {
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().remove(header::WWW_AUTHENTICATE);
+    response.extensions_mut().remove::<Shown>();
 }
 
 /// 405 with the methods that the resource has.

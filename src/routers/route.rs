@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
 
+use super::gateway::{Mount, answer_gateway};
 use super::respond;
 use super::silent_refresh::{Mode, silent_refresh};
 
@@ -16,6 +17,8 @@ pub enum Policy {
     SignedIn,
     /// Whoever holds a refresh cookie, which is used at once.
     RefreshCookie,
+    /// A gateway that asks about another request; the answer is in the form that it understands.
+    Gateway(Mount),
 }
 
 /// Where a route answers once `server.internal_listen` is set; without it there is one listener for all.
@@ -91,6 +94,16 @@ impl Route {
             Policy::Anyone => None,
             Policy::SignedIn => Some(Mode::WhenNeeded),
             Policy::RefreshCookie => Some(Mode::Now),
+            Policy::Gateway(mount) => {
+                let resource = self.into_resource(base_path);
+                let signed_in = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+                    silent_refresh(Mode::Gateway(mount.rotation()), request, next)
+                });
+                let answered =
+                    from_fn(move |request: ServiceRequest, next: Next<BoxBody>| answer_gateway(mount, request, next));
+                config.service(resource.wrap(signed_in).wrap(answered));
+                return;
+            }
         };
         let methods = self.methods.clone();
         let resource = self.into_resource(base_path);
@@ -108,15 +121,14 @@ impl Route {
     }
 
     fn into_resource(self, base_path: &str) -> Resource {
-        let path = format!("{base_path}{}", self.path);
-        let paths = match path.strip_suffix('/') {
-            Some("") => vec![path],
-            Some(bare) => vec![bare.to_owned(), path.clone()],
-            None => vec![path.clone(), format!("{path}/")],
+        // What `observe` makes of a path with a trailing slash.
+        let path = match format!("{base_path}{}", self.path) {
+            path if path.len() > 1 => path.trim_end_matches('/').to_owned(),
+            path => path,
         };
         let allow: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
         let allow = allow.join(", ");
-        let mut resource = web::resource(paths);
+        let mut resource = web::resource(path);
         for handler in self.handlers {
             resource = resource.route(handler);
         }

@@ -1,7 +1,6 @@
 //! What every handler shares: the application, and the one bridge from asynchronous to synchronous code.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::HttpRequest;
 use tokio::sync::Semaphore;
@@ -20,21 +19,45 @@ const WORK_TIMEOUT_FACTOR: u32 = 5;
 pub struct Shared {
     /// The service's parts.
     pub app: Arc<App>,
-    /// As many as there are connections: a request waits here, without a thread, rather than in the pool.
-    database_permits: Arc<Semaphore>,
+    database_permits: Mutex<Permits>,
+}
+
+/// As many as there are connections in one pool: a request waits here, without a thread, rather than in the pool.
+#[derive(Clone)]
+struct Permits {
+    pool_number: u64,
+    semaphore: Arc<Semaphore>,
+}
+
+impl Permits {
+    fn new(app: &App, pool_number: u64) -> Self {
+        let size = usize::try_from(app.config.database.pool_size).unwrap_or(1);
+        Self { pool_number, semaphore: Arc::new(Semaphore::new(size)) }
+    }
 }
 
 impl Shared {
     /// Wraps an application for all workers.
     pub fn new(app: Arc<App>) -> Self {
-        let permits = usize::try_from(app.config.database.pool_size).unwrap_or(1);
-        Self { app, database_permits: Arc::new(Semaphore::new(permits)) }
+        let permits = Permits::new(&app, app.database.pool_number());
+        Self { app, database_permits: Mutex::new(permits) }
+    }
+
+    /// The permits of the pool that is in use. Those of a pool that was replaced may be held for ever.
+    fn permits(&self) -> Permits {
+        let pool_number = self.app.database.pool_number();
+        let mut permits = self.database_permits.lock().unwrap_or_else(PoisonError::into_inner);
+        if permits.pool_number < pool_number {
+            *permits = Permits::new(&self.app, pool_number);
+        }
+        permits.clone()
     }
 
     /// Runs synchronous work that needs the database, on a thread of the blocking pool: the one bridge.
     ///
     /// The work goes on to its end also when the client hangs up, so that nothing is left half done. Waiting for a
-    /// connection and the work itself are bounded; past the bound the answer is [`Error::Database`].
+    /// connection and the work itself are bounded; past the bound the answer is [`Error::Database`], and the next request
+    /// gets another pool of connections.
     #[expect(clippy::disallowed_methods, reason = "the one bridge to synchronous code")]
     pub async fn blocking<T: Send + 'static>(
         &self,
@@ -42,7 +65,8 @@ impl Shared {
         work: impl FnOnce(&App, &mut AnyConnection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let limit = self.app.config.database.acquire_timeout;
-        let permit = timeout(limit, Arc::clone(&self.database_permits).acquire_owned())
+        let Permits { pool_number, semaphore } = self.permits();
+        let permit = timeout(limit, semaphore.acquire_owned())
             .await
             .map_err(|_| Error::Database("no connection became free in time".to_owned()))?
             .map_err(|_| Error::Internal("the connection permits are gone".to_owned()))?;
@@ -55,7 +79,13 @@ impl Shared {
                 work(&app, &mut connection)
             })
         });
-        within(limit.saturating_mul(WORK_TIMEOUT_FACTOR), working).await?
+        match timeout(limit.saturating_mul(WORK_TIMEOUT_FACTOR), working).await {
+            Ok(done) => done.map_err(|_| Error::Internal("synchronous work panicked".to_owned()))?,
+            Err(_) => {
+                self.app.database.replace_pool(pool_number);
+                Err(Error::Database("the database did not answer in time".to_owned()))
+            }
+        }
     }
 
     /// Runs work on the hashing pool; [`Error::Overloaded`] at once when its queue is full.
@@ -67,14 +97,4 @@ impl Shared {
         let answer = self.app.hasher.submit(move || work(&app))?;
         answer.await.map_err(|_| Error::Internal("a hashing job panicked".to_owned()))?
     }
-}
-
-async fn within<T>(
-    limit: Duration,
-    working: impl Future<Output = Result<T, actix_web::error::BlockingError>>,
-) -> Result<T, Error> {
-    timeout(limit, working)
-        .await
-        .map_err(|_| Error::Database("the database did not answer in time".to_owned()))?
-        .map_err(|_| Error::Internal("synchronous work panicked".to_owned()))
 }

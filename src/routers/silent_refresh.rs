@@ -18,7 +18,7 @@ use super::{cookies, cross_site, respond};
 use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::services::authenticate::{self, Identity, Unusable};
-use crate::services::refresh::{self, Delivery, Refreshed, Refused};
+use crate::services::refresh::{self, Delivery, Refreshed, Refused, Rotation};
 use crate::types::Instant;
 
 /// Which requests a route signs in, and how.
@@ -28,6 +28,17 @@ pub enum Mode {
     WhenNeeded,
     /// By the refresh cookie alone, at once.
     Now,
+    /// For a gateway that asks about another request: that one's method counts for the cross-site check.
+    Gateway(Rotation),
+}
+
+impl Mode {
+    fn rotation(self) -> Rotation {
+        match self {
+            Self::Gateway(rotation) => rotation,
+            Self::WhenNeeded | Self::Now => Rotation::Allowed,
+        }
+    }
 }
 
 /// How a request came to be signed in, or why it is not.
@@ -46,37 +57,34 @@ pub async fn silent_refresh(
     let Some(shared) = request.app_data::<web::Data<Shared>>().cloned() else {
         return Ok(request.into_response(respond::response(&Error::Internal("no application".to_owned()))));
     };
-    let verdict = authenticate(&shared, request.request(), mode).await;
-    let mut response = answer(&shared, verdict, request, next).await;
-    mark_personal(&mut response);
-    Ok(response)
-}
-
-async fn answer(
-    shared: &Shared,
-    verdict: Result<Verdict, Error>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> ServiceResponse<BoxBody> {
-    match verdict {
-        Err(error) => request.into_response(respond::response(&error)),
+    match authenticate(&shared, request.request(), mode).await {
+        Err(error) => {
+            let mut response = request.into_response(respond::response(&error));
+            mark_personal(&mut response);
+            Ok(response)
+        }
         Ok(Verdict::Refused { refusal, clear_cookies, since }) => {
             let mut response = respond::response(&refusal.into());
             let in_time = elapsed(&shared.app, since) <= shared.app.config.sessions.emit_deadline;
-            if clear_cookies && in_time {
+            if clear_cookies && in_time && mode.rotation() == Rotation::Allowed {
                 cookies::clear(response.headers_mut(), &shared.app.config.cookies);
             }
-            request.into_response(response)
+            let mut response = request.into_response(response);
+            mark_personal(&mut response);
+            Ok(response)
         }
         Ok(Verdict::SignedIn(identity)) => {
             request.extensions_mut().insert(identity);
-            handle(request, next).await
+            let mut response = handle(request, next).await;
+            mark_personal(&mut response);
+            Ok(response)
         }
         Ok(Verdict::Refreshed(refreshed)) => {
             request.extensions_mut().insert(Identity::from(refreshed.as_ref()));
             let mut response = handle(request, next).await;
-            deliver(shared, &mut response, &refreshed).await;
-            response
+            mark_personal(&mut response);
+            deliver(&shared, &mut response, &refreshed, mode.rotation()).await;
+            Ok(response)
         }
     }
 }
@@ -95,7 +103,7 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
     let app = &shared.app;
     let since = app.clock.instant();
     let refused = |refusal| Ok(Verdict::Refused { refusal, clear_cookies: false, since });
-    if mode == Mode::WhenNeeded {
+    if mode != Mode::Now {
         match request::bearer(request) {
             Bearer::Repeated => return Err(Error::bad_request("There are two Authorization headers")),
             Bearer::Token(token) => {
@@ -112,16 +120,21 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
         return refused(Refusal::NotAuthenticated);
     }
     // Before anything is looked up or rotated.
-    cross_site::check(request, &app.config)?;
+    let method = match mode {
+        Mode::Gateway(_) => request::forwarded_method(request),
+        Mode::WhenNeeded | Mode::Now => request.method().clone(),
+    };
+    cross_site::check(request, &method, &app.config)?;
     let unusable = match mode {
         Mode::Now => Unusable { refusal: Refusal::NotAuthenticated, revoked: None },
-        Mode::WhenNeeded => match authenticate::check_access_tokens(app, presented.access.iter().copied())? {
-            Ok(identity) => return Ok(Verdict::SignedIn(identity)),
-            Err(unusable) => unusable,
-        },
+        Mode::WhenNeeded | Mode::Gateway(_) => {
+            match authenticate::check_access_tokens(app, presented.access.iter().copied())? {
+                Ok(identity) => return Ok(Verdict::SignedIn(identity)),
+                Err(unusable) => unusable,
+            }
+        }
     };
-    let may_refresh =
-        request.method() != Method::OPTIONS && !cross_site::is_cross_site_subresource(request, &app.config);
+    let may_refresh = method != Method::OPTIONS && !cross_site::is_cross_site_subresource(request, &app.config);
     if presented.refresh.is_empty() || !may_refresh {
         let clear_cookies = unusable.revoked.is_some_and(refresh::clears_cookies);
         return Ok(Verdict::Refused { refusal: unusable.refusal, clear_cookies, since });
@@ -133,9 +146,9 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
     if !app.revocations.is_loaded() {
         return Err(Error::NotReady("the revoked sessions were not loaded yet"));
     }
-    let device = request::device(request);
+    let (device, rotation) = (request::device(request), mode.rotation());
     let outcome = shared
-        .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &device))
+        .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &device, rotation))
         .await?;
     Ok(match outcome {
         Ok(refreshed) => Verdict::Refreshed(Box::new(refreshed)),
@@ -152,11 +165,11 @@ fn elapsed(app: &App, since: Instant) -> Duration {
 }
 
 /// Adds what a refresh minted to the answer, unless it is too late or the session ended meanwhile.
-async fn deliver(shared: &Shared, response: &mut ServiceResponse<BoxBody>, refreshed: &Refreshed) {
+async fn deliver(shared: &Shared, response: &mut ServiceResponse<BoxBody>, refreshed: &Refreshed, rotation: Rotation) {
     let app = &shared.app;
     let verdict = HeaderValue::from_static(refreshed.verdict.as_str());
     response.headers_mut().insert(HeaderName::from_static("x-auth-refresh"), verdict);
-    if cookies::are_set(response.headers(), &app.config.cookies) {
+    if rotation == Rotation::Never || cookies::are_set(response.headers(), &app.config.cookies) {
         return;
     }
     let mut delivery = refresh::delivery(app, refreshed);
@@ -177,7 +190,7 @@ async fn deliver(shared: &Shared, response: &mut ServiceResponse<BoxBody>, refre
     }
 }
 
-/// What somebody signed in is answered is for nobody's cache, and neither is that somebody is not.
+/// What depends on who asks is for nobody's cache, a refusal too.
 fn mark_personal(response: &mut ServiceResponse<BoxBody>) {
     respond::insert_if_absent(response.headers_mut(), header::CACHE_CONTROL, "no-store");
 }

@@ -12,7 +12,7 @@ use super::{body, cross_site, request};
 use crate::app::App;
 use crate::error::Error;
 use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
-use crate::services::refresh::{self, Delivery, Echo, Refreshed};
+use crate::services::refresh::{self, Delivery, Echo, Refreshed, Rotation};
 use crate::types::{Identifier, Password};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
@@ -220,7 +220,9 @@ async fn refresh_grant(shared: &Shared, request: &HttpRequest, form: &Form) -> R
         Ok(candidates) => {
             let device = request::device(request);
             shared
-                .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &device))
+                .blocking(request, move |app, connection| {
+                    refresh::refresh(app, connection, &candidates, &device, Rotation::Allowed)
+                })
                 .await?
         }
     };

@@ -6,8 +6,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::extract::SignedIn;
 use super::request;
+use super::respond::Failure;
+use crate::error::Error;
 use crate::schemas::Problem;
 use crate::services::authenticate::Identity;
+
+static USER_ID: HeaderName = HeaderName::from_static("x-auth-user-id");
+static USERNAME: HeaderName = HeaderName::from_static("x-auth-username");
+static ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
+static SESSION: HeaderName = HeaderName::from_static("x-auth-session");
 
 /// All but the unreserved characters (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -28,26 +35,29 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
             ("Authorization" = String, description = "Bearer and a good access token, for trusted proxies"),
         )),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another role is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn verify_request(request: HttpRequest, who: SignedIn) -> HttpResponse {
+pub async fn verify_request(request: HttpRequest, who: SignedIn) -> Result<HttpResponse, Failure> {
+    if request.match_info().get("role").is_some_and(|role| role != who.role.as_str()) {
+        return Err(Error::RoleRequired.into());
+    }
     let mut response = HttpResponse::Ok().finish();
     add_identity(response.headers_mut(), &who, request::peer_is_trusted(&request));
-    response
+    Ok(response)
 }
 
 fn add_identity(headers: &mut HeaderMap, who: &Identity, trusted: bool) {
-    let mut put = |name: &'static str, value: &str| {
+    let mut put = |name: &HeaderName, value: &str| {
         // What was encoded is visible ASCII; a header of any value is better than none, which a client's own could fill.
         let value = HeaderValue::from_str(&visible(value)).unwrap_or_else(|_| HeaderValue::from_static(""));
-        headers.insert(HeaderName::from_static(name), value);
+        headers.insert(name.clone(), value);
     };
-    put("x-auth-user-id", &who.user_id.to_string());
-    put("x-auth-username", who.username.as_deref().unwrap_or_default());
-    put("x-auth-roles", who.role.as_str());
-    put("x-auth-session", &who.session_id.to_string());
+    put(&USER_ID, &who.user_id.to_string());
+    put(&USERNAME, who.username.as_deref().unwrap_or_default());
+    put(&ROLES, who.role.as_str());
+    put(&SESSION, &who.session_id.to_string());
     let bearer = if trusted { format!("Bearer {}", who.token) } else { String::new() };
     if let Ok(bearer) = HeaderValue::try_from(bearer) {
         headers.insert(header::AUTHORIZATION, bearer);

@@ -82,8 +82,10 @@ pub fn rename(app: &App, connection: &mut AnyConnection, seen: &User, names: &Ne
 
 /// Before the hash: whether the new password will do.
 pub fn check_new_password(app: &App, user: &User, password: &Password) -> Result<(), Error> {
-    let names: Vec<&str> = user.username.as_deref().into_iter().chain(user.email.as_deref()).collect();
-    passwords::check_new(password, &names, app.config.passwords.min_length)
+    let email = user.email.as_deref();
+    let local = email.and_then(|email| email.split('@').next());
+    let names: Vec<&str> = user.username.as_deref().into_iter().chain(email).chain(local).collect();
+    passwords::check_new("new_password", password, &names, app.config.passwords.min_length)
 }
 
 /// Stores a new password: every other session ends, and the caller's own gives way to a new one.

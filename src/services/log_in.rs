@@ -72,8 +72,9 @@ pub fn finish(
         let touched = user::touch_sign_in(connection, user.id, user.version, checked.rehash.as_deref())?;
         let Some(user) = touched else { return Ok(None) };
         let now = user.last_signed_in_at.unwrap_or(user.updated_at);
-        let (opened, evicted) = sessions::open(app, connection, &user, now, device, "")?;
+        // First, so that the session whose place is taken is neither one too many nor evicts another device.
         let superseded = supersede(connection, replaced)?;
+        let (opened, evicted) = sessions::open(app, connection, &user, now, device, "")?;
         Ok::<_, Error>(Some((opened, evicted, superseded)))
     })?;
     let Some((opened, evicted, superseded)) = opened else { return Ok(Outcome::Changed) };

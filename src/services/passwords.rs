@@ -128,17 +128,18 @@ fn prehash(password: &Password, salt: &str) -> String {
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// The rules for a new password; `about` are its owner's own names.
-pub fn check_new(password: &Password, about: &[&str], min_length: usize) -> Result<(), Error> {
+/// The rules for a new password; `about` are its owner's own names, `field` is the member of the request that holds it.
+pub fn check_new(field: &'static str, password: &Password, about: &[&str], min_length: usize) -> Result<(), Error> {
+    let weak = |detail: String| Err(Error::WeakPassword { field, detail });
     let length = password.expose().chars().count();
     if length < min_length {
-        return Err(Error::WeakPassword(format!("The password needs at least {min_length} characters")));
+        return weak(format!("The password needs at least {min_length} characters"));
     }
     if length > MAX_CHARACTERS {
-        return Err(Error::WeakPassword(format!("The password has more than {MAX_CHARACTERS} characters")));
+        return weak(format!("The password has more than {MAX_CHARACTERS} characters"));
     }
     if zxcvbn::zxcvbn(&without_emoji_order(password.expose()), about).guesses() < MIN_GUESSES {
-        return Err(Error::WeakPassword("The password is too easy to guess".to_owned()));
+        return weak("The password is too easy to guess".to_owned());
     }
     Ok(())
 }
@@ -226,12 +227,12 @@ mod tests {
     #[test]
     fn guessable_passwords_fall_and_odd_ones_pass() {
         for weak in ["password1", "qwerty456", "letmein123", "aaaaaaaaaaaa", "short", &"x".repeat(129)] {
-            assert!(check_new(&password(weak), &[], 8).is_err(), "{weak}");
+            assert!(check_new("password", &password(weak), &[], 8).is_err(), "{weak}");
         }
         let emoji: String = (0..64).filter_map(|n| char::from_u32(0x1F600 + n)).collect();
         for good in ["testpass123", "correct horse battery staple", &emoji] {
-            assert!(check_new(&password(good), &[], 8).is_ok(), "{good}");
+            assert!(check_new("password", &password(good), &[], 8).is_ok(), "{good}");
         }
-        assert!(check_new(&password("xavierquint"), &["xavierquint"], 8).is_err());
+        assert!(check_new("password", &password("xavierquint"), &["xavierquint"], 8).is_err());
     }
 }

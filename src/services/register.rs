@@ -89,7 +89,7 @@ pub fn check_open(app: &App) -> Result<(), Error> {
 
 /// Whether a password will do, with everything else left aside.
 pub fn check_password(app: &App, registering: &Registering) -> Result<(), Error> {
-    passwords::check_new(&registering.password, &registering.names(), app.config.passwords.min_length)
+    passwords::check_new("password", &registering.password, &registering.names(), app.config.passwords.min_length)
 }
 
 /// [`Error::UsernameTaken`] or [`Error::EmailTaken`] when somebody has a name already.

@@ -6,6 +6,7 @@ use crate::models::{migrations, session, user};
 
 /// Reads what was revoked lately. The first success makes the service ready.
 pub fn poll(app: &App) -> Result<(), Error> {
+    let begun = app.clock.instant();
     let mut connection = app.database.connection()?;
     if !app.revocations.is_loaded() && migrations::is_pending(&mut connection)? {
         return Err(Error::NotReady("the database's schema is older than this binary; run `tacit migrate`"));
@@ -14,6 +15,6 @@ pub fn poll(app: &App) -> Result<(), Error> {
     let since = app.revocations.poll_from(now);
     let sessions = session::revoked_since(&mut connection, since)?;
     let users = user::version_changes_since(&mut connection, since)?;
-    app.revocations.take(Polled { sessions, users, now }, app.clock.instant());
+    app.revocations.take(Polled { sessions, users, now }, begun);
     Ok(())
 }

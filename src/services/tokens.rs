@@ -161,7 +161,9 @@ struct StrictHeader {
 #[expect(clippy::disallowed_methods, reason = "the one home of signatures")]
 pub fn verify(app: &App, text: &str) -> Result<Claims, Flaw> {
     let (header, payload, signature) = split(text).ok_or(Flaw::Shape)?;
-    let header: StrictHeader = parse_part(header).ok_or(Flaw::Header)?;
+    let Some(header) = parse_part::<StrictHeader>(header) else {
+        return Err(if is_shaped(text) { Flaw::Header } else { Flaw::Shape });
+    };
     if header.typ != TYPE {
         return Err(Flaw::Type);
     }
@@ -172,7 +174,7 @@ pub fn verify(app: &App, text: &str) -> Result<Claims, Flaw> {
     let signed = text.len() - signature.len() - 1;
     let signed = text.as_bytes().get(..signed).ok_or(Flaw::Shape)?;
     if !jsonwebtoken::crypto::verify(signature, signed, &key.decoding, key.algorithm).unwrap_or(false) {
-        return Err(Flaw::Signature);
+        return Err(if is_shaped(text) { Flaw::Signature } else { Flaw::Shape });
     }
     let claims: Claims = parse_part(payload).ok_or(Flaw::Claims)?;
     if claims.iss != app.config.tokens.issuer {
@@ -191,16 +193,20 @@ pub fn verify(app: &App, text: &str) -> Result<Claims, Flaw> {
     Ok(claims)
 }
 
-/// Three non-empty parts of base64url characters.
+/// Three non-empty parts. What stands in them is looked at only when something is wrong with it: see [`is_shaped`].
 fn split(text: &str) -> Option<(&str, &str, &str)> {
     if text.len() > MAX_BYTES {
         return None;
     }
-    let mut parts = text.split('.');
-    let split = (parts.next()?, parts.next()?, parts.next()?);
-    let is_part =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    (parts.next().is_none() && is_part(split.0) && is_part(split.1) && is_part(split.2)).then_some(split)
+    let (message, signature) = text.rsplit_once('.')?;
+    let (header, payload) = message.split_once('.')?;
+    let complete = !header.is_empty() && !payload.is_empty() && !signature.is_empty() && !payload.contains('.');
+    complete.then_some((header, payload, signature))
+}
+
+/// Whether every character is one of base64url's, or a dot.
+fn is_shaped(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 fn parse_part<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {

@@ -214,7 +214,7 @@ async fn a_kid_is_an_exact_name_and_never_a_path_a_query_or_a_burden() {
         let header = with(forge::header(), "kid", json!(kid));
         for secret in [SECRET, OTHER_SECRET, ""] {
             let token = forge::sign_text(&header.to_string(), &claims.to_string(), secret);
-            assert_eq!(refused(&tacit, &token).await.code, "invalid_token", "{:.60}", kid);
+            assert_eq!(refused(&tacit, &token).await.code, "invalid_token", "{kid:.60}");
         }
     }
     for kid in [json!(null), json!(0), json!([known]), json!({"kid": known})] {

@@ -30,6 +30,7 @@ pub struct Setup {
     settings: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
+    shell: Option<String>,
 }
 
 /// A directory and a database that outlive a service which is killed and started again.
@@ -75,6 +76,12 @@ impl Setup {
         self
     }
 
+    /// A line of shell that runs first in the service's process, like one that sets a limit.
+    pub fn shell(mut self, line: &str) -> Self {
+        self.shell = Some(line.to_owned());
+        self
+    }
+
     /// Short windows, for tests of the protocol that wait for real.
     pub fn short_windows(self) -> Self {
         self.set("tokens.access_ttl", "60s").set("sessions.grace", "4s").set("sessions.emit_deadline", "1s")
@@ -95,7 +102,7 @@ impl Setup {
     /// Starts the process and waits only until it listens.
     pub fn spawn_in(self, home: Arc<Home>) -> Tacit {
         let log = home.directory.path().join(format!("{}.log", unique()));
-        let mut command = tacit_command(&home);
+        let mut command = tacit_command(&home, self.shell.as_deref());
         for (key, value) in QUICK {
             command.args(["--set", &format!("{key}={value}")]);
         }
@@ -130,9 +137,17 @@ fn unique() -> String {
     NUMBER.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
-/// The binary in a home of its own, knowing nothing of the machine's environment.
-pub fn tacit_command(home: &Home) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tacit"));
+/// The binary in a home of its own, knowing nothing of the machine's environment; `shell` is run first.
+pub fn tacit_command(home: &Home, shell: Option<&str>) -> Command {
+    let binary = env!("CARGO_BIN_EXE_tacit");
+    let mut command = match shell {
+        None => Command::new(binary),
+        Some(line) => {
+            let mut command = Command::new("/bin/bash");
+            command.args(["-c", &format!("{line}; exec \"$0\" \"$@\""), binary]);
+            command
+        }
+    };
     command
         .env_clear()
         .current_dir(home.directory.path())
@@ -142,7 +157,7 @@ pub fn tacit_command(home: &Home) -> Command {
 
 /// Runs a command of the binary to its end, with `input` on its standard input.
 pub fn run(home: &Home, arguments: &[&str], input: &str) -> Output {
-    let mut child = tacit_command(home)
+    let mut child = tacit_command(home, None)
         .args(["--set", "passwords.bcrypt_cost=4"])
         .args(arguments)
         .stdin(Stdio::piped())

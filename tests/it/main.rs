@@ -15,9 +15,11 @@
 mod access_tokens;
 mod app;
 mod architecture;
+mod config;
 mod cross_site;
 mod database;
 mod docs;
+mod faults;
 mod forge;
 mod jar;
 mod log_in;

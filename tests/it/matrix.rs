@@ -37,7 +37,7 @@ enum Caller {
 }
 
 /// Method, path, and the status for each of [`CALLERS`]. No request has a body: 415 is an open door.
-const MATRIX: [(&str, &str, [u16; 8]); 23] = [
+const MATRIX: [(&str, &str, [u16; 8]); 39] = [
     //                         anonymous, cookie, bearer, admin, expired, logged out, disabled, garbage
     ("POST", "/register", [415, 415, 415, 415, 415, 415, 415, 415]),
     ("POST", "/login", [415, 415, 415, 415, 415, 415, 415, 415]),
@@ -55,6 +55,22 @@ const MATRIX: [(&str, &str, [u16; 8]); 23] = [
     ("GET", "/admin", [401, 403, 403, 200, 403, 401, 401, 401]),
     ("GET", "/verify", [401, 200, 200, 200, 200, 401, 401, 401]),
     ("POST", "/verify", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("GET", "/verify/access", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("POST", "/verify/access", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("GET", "/verify/nginx", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("POST", "/verify/nginx", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("GET", "/verify/nginx/access", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("POST", "/verify/nginx/access", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("GET", "/verify/envoy{rest:.*}", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("POST", "/verify/envoy{rest:.*}", [401, 200, 200, 200, 200, 401, 401, 401]),
+    ("GET", "/verify/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/verify/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("GET", "/verify/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/verify/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("GET", "/verify/nginx/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/verify/nginx/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("GET", "/verify/nginx/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/verify/nginx/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
     ("GET", "/healthz", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/readyz", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/metrics", [200, 200, 200, 200, 200, 200, 200, 200]),
@@ -65,7 +81,10 @@ const MATRIX: [(&str, &str, [u16; 8]); 23] = [
 ];
 
 fn concrete(path: &str) -> String {
-    path.replace("{id}", "00000000-0000-4000-8000-000000000000").replace("{file}", "swagger-ui.css")
+    path.replace("{id}", "00000000-0000-4000-8000-000000000000")
+        .replace("{file}", "swagger-ui.css")
+        .replace("{role}", "admin")
+        .replace("{rest:.*}", "/some/path")
 }
 
 /// The headers that a caller sends; those who can lose their session get a new one each time.
@@ -114,7 +133,9 @@ impl<'a> Callers<'a> {
 
 #[tokio::test]
 async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
-    let tacit = Setup::default().set("tokens.secret", SECRET).start().await;
+    // A gateway asks: nobody else gets an answer from every mount of /verify.
+    let setup = Setup::default().set("server.trusted_proxies", "127.0.0.1");
+    let tacit = setup.set("tokens.secret", SECRET).start().await;
     let callers = Callers::new(&tacit).await;
     for (method, path, expected) in MATRIX {
         for (caller, status) in CALLERS.into_iter().zip(expected) {
@@ -183,7 +204,7 @@ async fn a_method_that_a_route_lacks_is_405_with_allow_and_refreshes_nothing() {
 
 #[tokio::test]
 async fn every_path_answers_with_and_without_a_trailing_slash() {
-    let tacit = Tacit::start().await;
+    let tacit = Setup::default().set("server.trusted_proxies", "127.0.0.1").start().await;
     let jar = tacit.new_session("ada").await;
     for (method, path, [_, by_cookie, ..]) in MATRIX.iter().filter(|(method, ..)| *method == "GET") {
         let path = format!("{}/", concrete(path)).replace("//", "/");

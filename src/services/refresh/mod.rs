@@ -21,6 +21,15 @@ const REREADS: usize = 3;
 /// After a swap this old its session's revocation is looked up once more before cookies go out.
 const RECHECK_AFTER: Duration = Duration::from_secs(1);
 
+/// Whether a refresh may hand out a new refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// As the decision table says.
+    Allowed,
+    /// Never, and nothing is written but a theft: for requests whose answer may come too late for a successor.
+    Never,
+}
+
 /// What a refresh token got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -189,10 +198,11 @@ pub fn refresh(
     connection: &mut AnyConnection,
     tokens: &[RefreshToken],
     device: &Device,
+    rotation: Rotation,
 ) -> Result<Result<Refreshed, Refused>, Error> {
     let mut first_refusal = None;
     for token in tokens {
-        let outcome = refresh_one(app, connection, token, device)?;
+        let outcome = refresh_one(app, connection, token, device, rotation)?;
         count(app, outcome.as_ref().map_or_else(|refused| refused.as_str(), |refreshed| refreshed.verdict.as_str()));
         match outcome {
             Err(refused @ (Refused::Unknown | Refused::Expired | Refused::Revoked(_))) => {
@@ -213,6 +223,7 @@ fn refresh_one(
     connection: &mut AnyConnection,
     token: &RefreshToken,
     device: &Device,
+    rotation: Rotation,
 ) -> Result<Result<Refreshed, Refused>, Error> {
     for attempt in 0..=REREADS {
         let read_at = app.clock.instant();
@@ -225,7 +236,11 @@ fn refresh_one(
         };
         let presented = Presented { generation: token.generation, branch: token.branch };
         let state = state_of(&session, now);
-        let decision = decide(&presented, &state, app.config.sessions.grace);
+        let decision = match decide(&presented, &state, app.config.sessions.grace) {
+            Decision::Theft => Decision::Theft,
+            _ if rotation == Rotation::Never => Decision::AccessOnly { confirm: false },
+            decision => decision,
+        };
         let sent_at = if writes(decision) { app.clock.instant() } else { read_at };
         let exchange = Exchange { app, token, session, user, now, sent_at };
         if let Some(outcome) = exchange.carry_out(connection, decision, device)? {

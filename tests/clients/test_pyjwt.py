@@ -1,0 +1,86 @@
+"""A backend verifies access tokens by itself, with nothing but the shared secret."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+import jwt
+import requests
+
+from service import PASSWORD, Service
+
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+
+
+def verify(token, key, issuer, audience):
+    header = jwt.get_unverified_header(token)
+    if header.get("typ", "").lower() != "at+jwt":
+        raise jwt.InvalidTokenError("not an access token")
+    required = {"require": ["exp", "iss", "aud", "sub"]}
+    return jwt.decode(token, key, algorithms=["HS256"], issuer=issuer, audience=audience, options=required)
+
+
+class PyJwt(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service()
+        cls.addClassCleanup(cls.service.stop)
+        cls.service.run("user", "create", "ada", "--role", "editor", stdin=PASSWORD)
+        answer = requests.post(cls.service.url + "/token", data={"username": "ada", "password": PASSWORD})
+        cls.token = answer.json()["access_token"]
+        with open(cls.service.path / "data" / "jwt.key") as file:
+            cls.key = file.read().strip()
+
+    def test_a_token_verifies_offline(self):
+        claims = verify(self.token, self.key, self.service.url, "tacit")
+        self.assertEqual(claims["username"], "ada")
+        self.assertEqual(claims["role"], "editor")
+        self.assertEqual(claims["roles"], ["editor"])
+        self.assertEqual(claims["client_id"], "tacit")
+        self.assertLessEqual(claims["exp"] - claims["iat"], 15 * 60)
+        self.assertEqual(jwt.get_unverified_header(self.token)["alg"], "HS256")
+
+    def test_the_readmes_lines_verify_a_token(self):
+        lines = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL).group(1)
+        lines = lines.replace("http://localhost:8080", self.service.url)
+
+        def run(token):
+            command = [sys.executable, "-c", lines, token]
+            return subprocess.run(command, cwd=self.service.path, capture_output=True, text=True, timeout=60)
+
+        good = run(self.token)
+        self.assertEqual((good.returncode, good.stdout.split()[1:]), (0, ["ada", "editor"]), good.stderr)
+        self.assertNotEqual(run(self.token[:-4] + "AAAA").returncode, 0)
+
+    def test_a_token_for_another_or_of_another_is_refused(self):
+        for issuer, audience, key, error in [
+            ("https://evil.example", "tacit", self.key, jwt.InvalidIssuerError),
+            (self.service.url, "another", self.key, jwt.InvalidAudienceError),
+            (self.service.url, "tacit", "k" * 43, jwt.InvalidSignatureError),
+        ]:
+            with self.assertRaises(error):
+                verify(self.token, key, issuer, audience)
+
+    def test_a_refresh_token_is_no_access_token(self):
+        form = {"grant_type": "password", "username": "ada", "password": PASSWORD}
+        refresh_token = requests.post(self.service.url + "/token", data=form).json()["refresh_token"]
+        with self.assertRaises(jwt.InvalidTokenError):
+            verify(refresh_token, self.key, self.service.url, "tacit")
+        headers = {"Authorization": "Bearer " + refresh_token}
+        self.assertEqual(requests.get(self.service.url + "/protected", headers=headers).status_code, 401)
+
+    def test_a_token_that_pyjwt_signed_is_good_here_only_with_typ_and_kid(self):
+        claims = jwt.decode(self.token, options={"verify_signature": False})
+        header = jwt.get_unverified_header(self.token)
+
+        def status(headers):
+            token = jwt.encode(claims, self.key, algorithm="HS256", headers=headers)
+            headers = {"Authorization": "Bearer " + token}
+            return requests.get(self.service.url + "/protected", headers=headers).status_code
+
+        self.assertEqual(status({"typ": header["typ"], "kid": header["kid"]}), 200)
+        self.assertEqual(status({"kid": header["kid"]}), 401)
+        self.assertEqual(status({"typ": header["typ"]}), 401)
