@@ -64,7 +64,8 @@ async fn an_unsafe_request_of_a_foreign_page_is_refused_before_anything_happens(
     let tacit = start().await;
     let jar = tacit.new_session("ada").await;
     let state = || {
-        let sessions = "SELECT count(*) + sum(generation) AS value FROM sessions WHERE revoked_at IS NULL";
+        let sessions =
+            "SELECT CAST(count(*) + sum(generation) AS BIGINT) AS value FROM sessions WHERE revoked_at IS NULL";
         (tacit.home.database.number(sessions), tacit.home.database.texts("SELECT password_hash AS value FROM users"))
     };
     let before = state();

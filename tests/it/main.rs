@@ -15,6 +15,7 @@
 mod access_tokens;
 mod app;
 mod architecture;
+mod command_line;
 mod config;
 mod cross_site;
 mod database;
