@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 
 use super::schema::tacit_now_utils;
+use super::turn::take_turn;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::types::Clock;
 
@@ -147,6 +148,7 @@ where
     E: From<diesel::result::Error>,
 {
     type Manager = <AnyConnection as Connection>::TransactionManager;
+    let _turn = take_turn(connection)?;
     match connection {
         AnyConnection::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?,
         AnyConnection::Postgres(_) => Manager::begin_transaction(connection)?,

@@ -32,10 +32,15 @@ pub async fn register_user(
     let input = Input { username: sent.username, email: sent.email, password: sent.password };
     let registering = Registering::parse(input)?;
 
-    let begun = registering.clone();
-    shared.blocking(&request, move |app, connection| register::begin(app, connection, &begun)).await?;
-    let hashed = registering.clone();
-    let hash = shared.hashing(move |app| hashed.hash(app)).await?;
+    let wanted = registering.clone();
+    shared.blocking(&request, move |_, connection| wanted.check_free(connection)).await?;
+    let wanted = registering.clone();
+    let hash = shared
+        .hashing(move |app| {
+            wanted.check_password(app)?;
+            wanted.hash(app)
+        })
+        .await?;
     let user = shared
         .blocking(&request, move |app, connection| {
             register::finish(app, connection, &registering, &hash, &Role::user())
