@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use super::{Answer, Slow, Untouched, pass_window, present, reason, replica, rotate, signed_in_with};
+use super::{Answer, Slow, Untouched, counted, pass_window, present, reason, replica, rotate, signed_in_with};
 use crate::app::{Home, Setup, Tacit};
 use crate::database::TestDatabase;
 
@@ -21,7 +21,7 @@ async fn a_handler_slower_than_the_deadline_delivers_no_cookies_and_harms_nothin
     let answer = slow.finish().await;
     assert_eq!(answer.outcome(), (200, "rotated"));
     assert_eq!(answer.cookies(), (Untouched, Untouched));
-    assert_eq!(tacit.metric("tacit_cookies_withheld_total{reason=\"late\"}").await, 1.0);
+    assert_eq!(counted(&tacit, "tacit_cookies_withheld_total{reason=\"late\"}").await, "1");
 
     assert_eq!(present(&tacit, &first).await.outcome(), (200, "access-only"));
     pass_window(&tacit.home);
@@ -103,7 +103,7 @@ async fn a_slow_answer_does_not_resurrect_a_session_that_signed_out_meanwhile() 
     let (tacit, first) = signed_in_with(Setup::default().short_windows()).await;
     let answer = slow_while_signed_out(&tacit, &tacit, &first).await;
     assert_eq!(answer.cookies(), (Untouched, Untouched));
-    assert_eq!(tacit.metric("tacit_cookies_withheld_total{reason=\"revoked\"}").await, 1.0);
+    assert_eq!(counted(&tacit, "tacit_cookies_withheld_total{reason=\"revoked\"}").await, "1");
     assert_eq!(present(&tacit, &first).await.outcome(), (401, "session_revoked"));
 }
 
