@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use super::{Answer, Slow, Untouched, counted, pass_window, present, reason, replica, rotate, signed_in_with};
+use super::{Answer, Slow, Untouched, counted, grant, pass_window, present, reason, replica, rotate, signed_in_with};
 use crate::app::{Home, Setup, Tacit};
 use crate::database::TestDatabase;
 
@@ -77,6 +77,17 @@ async fn the_deadline_counts_from_sending_the_swap_so_a_swap_that_waits_delivers
     assert_eq!(answer.outcome(), (200, "rotated"));
     assert_eq!(answer.cookies(), (Untouched, Untouched));
     assert_eq!(present(&tacit, &first).await.outcome(), (200, "access-only"));
+}
+
+#[tokio::test]
+async fn a_token_response_past_the_deadline_holds_no_refresh_token_and_the_client_keeps_its_own() {
+    let (tacit, first) = signed_in_with(patient()).await;
+    let answer = held_back(&tacit.home, grant(&tacit, &first)).await;
+    assert_eq!((answer.status, answer.body["rotated"].as_bool()), (200, Some(false)));
+    assert!(answer.body["access_token"].is_string());
+    assert_eq!(answer.body.get("refresh_token"), None);
+    pass_window(&tacit.home);
+    assert_eq!(present(&tacit, &first).await.outcome(), (200, "reissued"));
 }
 
 #[tokio::test]
