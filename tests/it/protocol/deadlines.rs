@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use super::{Answer, Slow, Untouched, pass_window, present, reason, replica, rotate, signed_in_with};
+use super::{Answer, Slow, Untouched, counted, grant, pass_window, present, reason, replica, rotate, signed_in_with};
 use crate::app::{Home, Setup, Tacit};
 use crate::database::TestDatabase;
 
@@ -21,7 +21,7 @@ async fn a_handler_slower_than_the_deadline_delivers_no_cookies_and_harms_nothin
     let answer = slow.finish().await;
     assert_eq!(answer.outcome(), (200, "rotated"));
     assert_eq!(answer.cookies(), (Untouched, Untouched));
-    assert_eq!(tacit.metric("tacit_cookies_withheld_total{reason=\"late\"}").await, 1.0);
+    assert_eq!(counted(&tacit, "tacit_cookies_withheld_total{reason=\"late\"}").await, "1");
 
     assert_eq!(present(&tacit, &first).await.outcome(), (200, "access-only"));
     pass_window(&tacit.home);
@@ -80,6 +80,17 @@ async fn the_deadline_counts_from_sending_the_swap_so_a_swap_that_waits_delivers
 }
 
 #[tokio::test]
+async fn a_token_response_past_the_deadline_holds_no_refresh_token_and_the_client_keeps_its_own() {
+    let (tacit, first) = signed_in_with(patient()).await;
+    let answer = held_back(&tacit.home, grant(&tacit, &first)).await;
+    assert_eq!((answer.status, answer.body["rotated"].as_bool()), (200, Some(false)));
+    assert!(answer.body["access_token"].is_string());
+    assert_eq!(answer.body.get("refresh_token"), None);
+    pass_window(&tacit.home);
+    assert_eq!(present(&tacit, &first).await.outcome(), (200, "reissued"));
+}
+
+#[tokio::test]
 async fn a_refusal_past_the_deadline_clears_no_cookies() {
     let (tacit, first) = signed_in_with(patient()).await;
     let second = rotate(&tacit, &first).await;
@@ -103,7 +114,7 @@ async fn a_slow_answer_does_not_resurrect_a_session_that_signed_out_meanwhile() 
     let (tacit, first) = signed_in_with(Setup::default().short_windows()).await;
     let answer = slow_while_signed_out(&tacit, &tacit, &first).await;
     assert_eq!(answer.cookies(), (Untouched, Untouched));
-    assert_eq!(tacit.metric("tacit_cookies_withheld_total{reason=\"revoked\"}").await, 1.0);
+    assert_eq!(counted(&tacit, "tacit_cookies_withheld_total{reason=\"revoked\"}").await, "1");
     assert_eq!(present(&tacit, &first).await.outcome(), (401, "session_revoked"));
 }
 

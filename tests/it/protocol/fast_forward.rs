@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::{Untouched, generation, grant, pass_window, present, reason, rotate, signed_in};
+use super::{Untouched, counted, generation, grant, pass_window, present, reason, rotate, signed_in};
 use crate::app::{Home, Tacit};
 
 /// Tokens of the generations 0, 1 and 2, and a database that has forgotten the last two rotations.
@@ -34,7 +34,7 @@ async fn a_token_of_a_later_generation_becomes_current_and_nothing_is_minted() {
     assert_eq!(present(&tacit, &second).await.outcome(), (200, "access-only"));
     pass_window(&tacit.home);
     rotate(&tacit, &third).await;
-    assert_eq!(tacit.metric("tacit_refreshes_total{verdict=\"fast-forward\"}").await, 1.0);
+    assert_eq!(counted(&tacit, "tacit_refreshes_total{verdict=\"fast-forward\"}").await, "1");
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ mod tabs;
 mod theft;
 mod token_grant;
 
+use std::time::Duration;
+
 use reqwest::Response;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -206,6 +208,11 @@ fn thefts_reported(tacit: &Tacit) -> usize {
     tacit.log().matches("event=refresh_token_reuse").count()
 }
 
+/// What a counter says.
+async fn counted(tacit: &Tacit, metric: &str) -> String {
+    tacit.metric(metric).await.to_string()
+}
+
 /// A request whose handler waits for the last byte of a body, which the client keeps back: the handler is slow.
 struct Slow {
     stream: TcpStream,
@@ -257,6 +264,10 @@ impl Dice {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 33).expect("31 bits") % bound
+    }
+
+    fn milliseconds(&mut self, bound: usize) -> Duration {
+        Duration::from_millis(u64::try_from(self.below(bound)).expect("64 bits"))
     }
 
     fn shuffle<T>(&mut self, items: &mut [T]) {

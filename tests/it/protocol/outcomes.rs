@@ -67,6 +67,18 @@ async fn an_unusable_access_cookie_gives_way_to_the_refresh_cookie() {
 }
 
 #[tokio::test]
+async fn an_access_cookie_of_an_ended_session_gives_way_to_a_refresh_cookie_of_a_living_one() {
+    let (tacit, first) = signed_in().await;
+    let ended = tacit.log_in("ada").await;
+    let access = format!("{ACCESS}={}", ended.get(ACCESS).unwrap());
+    assert_eq!(tacit.post_with("/logout", &ended).await.status(), 200);
+    assert_refused(&visit(&tacit, &access).await, "session_revoked", false);
+    let answer = visit(&tacit, &format!("{access}; {}", refresh_cookie(&first))).await;
+    assert_eq!(answer.outcome(), (200, "rotated"));
+    assert!(answer.access().is_set() && answer.refresh().is_set());
+}
+
+#[tokio::test]
 async fn a_refresh_on_demand_answers_as_silent_refresh_does() {
     let (tacit, first) = signed_in().await;
     let refresh = async |token: &str| {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{
-    Answer, CLIENTS, Cookie, Dice, Untouched, generation, pass_window, present, replica, rotate, signed_in, visit, wide,
+    Answer, CLIENTS, Cookie, Dice, Untouched, counted, generation, pass_window, present, replica, rotate, signed_in,
+    visit, wide,
 };
 use crate::app::{Home, Tacit};
 
@@ -32,8 +33,8 @@ async fn of_fifty_parallel_requests_one_rotates_and_all_are_signed_in() {
     let answers = join_all((0..CLIENTS).map(|_| present(&tacit, &first))).await;
     assert_one_winner(&answers, &first);
     assert_eq!(generation(&tacit.home), 1);
-    assert_eq!(tacit.metric("tacit_refreshes_total{verdict=\"rotated\"}").await, 1.0);
-    assert_eq!(tacit.metric("tacit_refreshes_total{verdict=\"access-only\"}").await, 49.0);
+    assert_eq!(counted(&tacit, "tacit_refreshes_total{verdict=\"rotated\"}").await, "1");
+    assert_eq!(counted(&tacit, "tacit_refreshes_total{verdict=\"access-only\"}").await, "49");
 
     let second = answers.iter().find(|answer| answer.refresh().is_set()).unwrap().token();
     pass_window(&tacit.home);

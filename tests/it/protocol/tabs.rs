@@ -21,7 +21,7 @@ async fn tab(tacit: &Tacit, jar: &Mutex<String>, until: Instant, seed: u64) -> u
         if !lost && answer.refresh().is_set() {
             *jar.lock().unwrap() = answer.token();
         }
-        tokio::time::sleep(Duration::from_millis(10 + dice.below(50) as u64)).await;
+        tokio::time::sleep(Duration::from_millis(10) + dice.milliseconds(50)).await;
     }
     answers
 }

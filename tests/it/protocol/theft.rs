@@ -3,7 +3,8 @@
 use futures_util::future::join_all;
 
 use super::{
-    Cleared, Untouched, pass_window, present, reason, reasons, rotate, signed_in, signed_in_with, thefts_reported, wide,
+    Cleared, Untouched, counted, pass_window, present, reason, reasons, rotate, signed_in, signed_in_with,
+    thefts_reported, wide,
 };
 use crate::app::{Setup, Tacit};
 
@@ -43,7 +44,7 @@ async fn twenty_parallel_replays_are_one_security_event() {
         assert_eq!(answer.outcome(), (401, "token_reuse"));
     }
     assert_all_dead(&tacit, &[&third]).await;
-    assert_eq!(tacit.metric("tacit_refreshes_total{verdict=\"theft\"}").await, 1.0);
+    assert_eq!(counted(&tacit, "tacit_refreshes_total{verdict=\"theft\"}").await, "1");
 }
 
 /// A thief rotated a stolen token; the victim came back with it after the window.

@@ -103,7 +103,7 @@ async fn eight_refreshes_that_overwrite_one_store_in_any_order_always_succeed() 
     let mut dice = Dice(0xca5e);
     for _ in 0..ROUNDS {
         for store in &stores {
-            let delays: Vec<_> = (0..8).map(|_| (dice.below(12) as u64, dice.below(12) as u64)).collect();
+            let delays: Vec<_> = (0..8).map(|_| (dice.milliseconds(12), dice.milliseconds(12))).collect();
             join_all(delays.iter().map(|(before, after)| overwrite(&tacit, store, *before, *after))).await;
         }
         pass_window(&tacit.home);
@@ -112,12 +112,12 @@ async fn eight_refreshes_that_overwrite_one_store_in_any_order_always_succeed() 
 }
 
 /// Reads the store, refreshes, and writes the store, with nobody in step.
-async fn overwrite(tacit: &Tacit, store: &Mutex<String>, before: u64, after: u64) {
-    tokio::time::sleep(Duration::from_millis(before)).await;
+async fn overwrite(tacit: &Tacit, store: &Mutex<String>, before: Duration, after: Duration) {
+    tokio::time::sleep(before).await;
     let token = store.lock().unwrap().clone();
     let answer = grant(tacit, &token).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    tokio::time::sleep(Duration::from_millis(after)).await;
+    tokio::time::sleep(after).await;
     if let Some(token) = refresh_token(&answer) {
         token.clone_into(&mut store.lock().unwrap());
     }
