@@ -131,7 +131,7 @@ async fn two_refresh_keys_with_one_id_refuse_to_start() {
         .find(|secret| garbage::keys(secret).signing_id() == id)
         .expect("one of 256");
     let home = Home::new();
-    let mut service = tacit_command(&home)
+    let mut service = tacit_command(&home, None)
         .args(["--set", &format!("sessions.secret={REFRESH_SECRET}")])
         .args(["--set", &format!("sessions.previous_secrets={twin}")])
         .args(["serve", "--listen", "127.0.0.1:0"])
