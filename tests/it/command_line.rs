@@ -1,30 +1,28 @@
 //! Every command: what it does, what it prints, how it ends.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::app::{Home, PASSWORD, Setup, Tacit, eventually, problem, run, tacit_command};
-use crate::database::is_postgres;
 use crate::jar::ACCESS;
 use crate::shapes::{assert_user, members, part};
 
 const NEW_PASSWORD: &str = "quite another staple of horses";
 
-fn text(bytes: &[u8]) -> &str {
+pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
 /// Runs a command that has to succeed; what it printed.
-fn done(home: &Home, arguments: &[&str], input: &str) -> String {
+pub fn done(home: &Home, arguments: &[&str], input: &str) -> String {
     let output = run(home, arguments, input);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
     text(&output.stdout).to_owned()
 }
 
 /// Runs a command that has to fail with this code; what it complained about.
-fn fails(home: &Home, arguments: &[&str], input: &str, code: i32) -> String {
+pub fn fails(home: &Home, arguments: &[&str], input: &str, code: i32) -> String {
     let output: Output = run(home, arguments, input);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
     let complaint = text(&output.stderr).to_owned();
@@ -33,7 +31,7 @@ fn fails(home: &Home, arguments: &[&str], input: &str, code: i32) -> String {
     complaint
 }
 
-fn json(printed: &str) -> Value {
+pub fn json(printed: &str) -> Value {
     serde_json::from_str(printed).expect("JSON")
 }
 
@@ -265,62 +263,4 @@ async fn healthcheck_asks_the_configured_listener() {
     fails(&home, &["--set", &listen, "--set", "server.base_path=/other", "healthcheck"], "", 1);
     tacit.kill();
     fails(&home, &check, "", 1);
-}
-
-#[tokio::test]
-async fn without_a_command_it_serves_and_prints_where_and_three_lines_to_try() {
-    let home = Home::new();
-    let mut command = tacit_command(&home, None);
-    command.args(["--set", "server.listen=127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    let lines: Vec<String> =
-        BufReader::new(child.stdout.take().unwrap()).lines().take(5).map(|line| line.unwrap()).collect();
-    let url = lines[0].strip_prefix("Tacit listens on ").unwrap().to_owned();
-    assert!(url.starts_with("http://localhost:"), "{url}");
-    assert_eq!(lines[1], "Try:");
-    // They are tried: register, sign in, look at something protected.
-    let tried: Vec<Output> = lines[2..]
-        .iter()
-        .map(|line| {
-            Command::new("sh").args(["-c", &format!("{line} -sS")]).current_dir(home.directory.path()).output().unwrap()
-        })
-        .collect();
-    let _ = child.kill();
-    let _ = child.wait();
-    let last = text(&tried[2].stdout);
-    assert!(last.contains("You are viewing protected content"), "{last} {}", text(&tried[2].stderr));
-}
-
-#[tokio::test]
-async fn a_listener_that_is_taken_is_a_failure() {
-    let tacit = Tacit::start().await;
-    let address = tacit.url.strip_prefix("http://").unwrap().replace("localhost", "127.0.0.1");
-    fails(&Home::new(), &["serve", "--listen", &address], "", 1);
-}
-
-#[tokio::test]
-async fn serve_refuses_an_older_schema_on_postgresql_and_migrates_when_told_to() {
-    if !is_postgres() {
-        // The embedded database is migrated by every command that opens it.
-        let home = Home::new();
-        assert_eq!(json(&done(&home, &["user", "list", "--json"], "")), json!([]));
-        assert!(done(&home, &["migrate"], "").contains("up to date"));
-        return;
-    }
-    let home = Home::new();
-    home.database.execute("DROP TABLE sessions");
-    home.database.execute("DROP TABLE users");
-    home.database.execute("DROP FUNCTION tacit_now");
-    home.database.execute("DELETE FROM __diesel_schema_migrations");
-    let complaint = fails(&home, &["serve", "--listen", "127.0.0.1:0"], "", 1);
-    assert!(complaint.contains("tacit migrate") && complaint.contains("--migrate"), "{complaint}");
-    let migrating = (0..4).map(|_| {
-        let mut command = tacit_command(&home, None);
-        command.arg("migrate").stdout(Stdio::null()).spawn().expect("the binary")
-    });
-    for mut child in migrating.collect::<Vec<_>>() {
-        assert!(child.wait().expect("an end").success(), "four at once");
-    }
-    let tacit = Setup::default().argument("--migrate").start_in(home).await;
-    tacit.new_session("ada").await;
 }
