@@ -16,9 +16,9 @@ fn splits(sum: u8) -> Vec<(u8, u8, u8)> {
 
 /// GRACE in ticks, and how many requests are on their way at a time.
 fn sizes() -> Vec<(i8, usize)> {
-    let mut sizes = vec![(4, 3), (8, 2), (12, 2)];
+    let mut sizes = vec![(4, 3), (8, 2)];
     if deep() {
-        sizes.extend([(4, 4), (8, 3)]);
+        sizes.extend([(4, 4), (8, 3), (12, 2)]);
     }
     sizes
 }

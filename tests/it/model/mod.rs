@@ -5,6 +5,7 @@
 //!
 //! `TACIT_MODEL_DEEP=1` explores more: minutes instead of seconds.
 
+mod action;
 mod honest;
 mod hunt;
 mod mutants;

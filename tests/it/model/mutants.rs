@@ -1,9 +1,7 @@
 //! The rules, each broken in turn: every cell of the table answered in every other way, each boundary moved, each condition
 //! and assignment of a statement left out.
 
-use std::time::Duration;
-
-use tacit::services::refresh::decision::{self, Decision, Phase, Presented, State};
+use tacit::services::refresh::decision::{self, Decision, State};
 
 use super::row::{Cell, Clause, Decide, Rules, When, Who};
 

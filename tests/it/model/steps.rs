@@ -1,41 +1,10 @@
 //! What can happen next in the honest world: every order of everything that is on its way, and time.
 
+use super::action::{Action, Outcome};
 use super::promises::Promise;
 use super::row::{Clause, Reason, Token};
 use super::world::{Decided, Request, Setting, Stage, World};
 use tacit::services::refresh::decision::Decision;
-
-/// Numbers are places among the requests on their way, which are sorted anew after every step.
-#[derive(Clone, Copy, Debug)]
-pub enum Action {
-    /// The browser attaches its cookie to one more request.
-    Send(Token),
-    /// The service reads the row and asks the table.
-    Read(usize, Token, Decision),
-    /// The read finds the session ended.
-    ReadEnded(usize),
-    /// A decision's statement.
-    Write(usize, Decision, Outcome),
-    /// The headers go out.
-    Emit(usize),
-    /// The cookie reaches the jar.
-    Deliver(usize, Token),
-    Tick,
-    LogOut,
-    /// The moment that the database will go back to.
-    Backup,
-    /// All commits since the backup are lost.
-    LoseCommits,
-    SetClock,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Outcome {
-    NoRow,
-    /// The answer is lost on its way, or too late, or carries no refresh token.
-    NothingDelivered,
-    Minted,
-}
 
 pub type Broken = [Option<Promise>; 6];
 
