@@ -17,6 +17,7 @@ mod app;
 mod database;
 mod faults;
 mod forge;
+mod gateway;
 mod jar;
 mod log_in;
 mod me;
