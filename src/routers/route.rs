@@ -5,8 +5,9 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
 
 use super::gateway::{Mount, answer_gateway};
-use super::respond;
 use super::silent_refresh::{Mode, silent_refresh};
+use super::{cors, respond};
+use crate::config::Config;
 
 /// Who may call a route. A route cannot be written without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,8 @@ impl Route {
         !separate || self.listener == listener || self.listener == Listener::Both
     }
 
-    pub(super) fn register(self, config: &mut web::ServiceConfig, base_path: &str) {
+    pub(super) fn register(self, config: &mut web::ServiceConfig, settings: &Config) {
+        let base_path = settings.server.base_path.as_str();
         let mode = match self.policy {
             Policy::Anyone => None,
             Policy::SignedIn => Some(Mode::WhenNeeded),
@@ -108,16 +110,17 @@ impl Route {
         let methods = self.methods.clone();
         let resource = self.into_resource(base_path);
         let Some(mode) = mode else {
-            config.service(resource);
+            config.service(resource.wrap(cors(settings)));
             return;
         };
-        config.service(resource.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+        let signed_in = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
             let known = methods.is_empty() || methods.contains(request.method());
             async move {
                 // A method that the route lacks is 405 for everybody, and refreshes nothing.
                 if known { silent_refresh(mode, request, next).await } else { next.call(request).await }
             }
-        })));
+        });
+        config.service(resource.wrap(signed_in).wrap(cors(settings)));
     }
 
     fn into_resource(self, base_path: &str) -> Resource {

@@ -24,6 +24,7 @@ mod database;
 mod docs;
 mod faults;
 mod forge;
+mod gateway;
 mod http;
 mod jar;
 mod log_in;
