@@ -128,7 +128,7 @@ async fn a_client_that_hangs_up_in_the_middle_disturbs_nobody() {
         stream.write_all(head.as_bytes()).await.unwrap();
     }
     assert_eq!(tacit.get("/healthz").send().await.unwrap().status(), 200);
-    assert_eq!(tacit.metric("tacit_panics_total").await, 0.0);
+    assert!(tacit.metric("tacit_panics_total").await < 1.0);
 }
 
 #[tokio::test]

@@ -184,7 +184,7 @@ async fn a_method_that_a_route_lacks_is_405_with_allow_and_refreshes_nothing() {
     let tacit = Tacit::start().await;
     let jar = tacit.new_session("ada").await.without_access();
     for route in routes().iter().filter(|route| !route.methods.is_empty()) {
-        let allow: Vec<&str> = route.methods.iter().map(|method| method.as_str()).collect();
+        let allow: Vec<&str> = route.methods.iter().map(actix_web::http::Method::as_str).collect();
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "QUERY"] {
             if allow.contains(&method) {
                 continue;
