@@ -97,6 +97,9 @@ macro_rules! service {
     }};
 }
 
+/// The pattern of every path that no route has.
+const UNMATCHED: &str = "{unmatched:.*}";
+
 /// CORS, where origins are listed.
 fn cors(config: &Config) -> Condition<actix_cors::Cors> {
     Condition::new(!config.cross_site.allowed_origins.is_empty(), cross_site::cors(config))
@@ -108,5 +111,7 @@ pub fn configure(config: &mut web::ServiceConfig, shared: &Shared, listener: Lis
     for route in routes().into_iter().filter(|route| route.answers_on(listener, separate)) {
         route.register(config, &shared.app.config);
     }
-    config.default_service(web::to(|| async { respond::response(&crate::error::Error::NotFound) }));
+    // Not a default service, which could not be wrapped: a listed origin's page may read this answer too.
+    let nothing = web::to(|| async { respond::response(&crate::error::Error::NotFound) });
+    config.service(web::resource(UNMATCHED).default_service(nothing).wrap(cors(&shared.app.config)));
 }
