@@ -62,8 +62,9 @@ fn a_client_that_stores_its_tokens_itself_is_not_signed_out_either() {
     for (queue, emit, transit) in splits(3) {
         holds("a client with a store", Setting { echo: true, ..Setting::timed(4, queue, emit, transit) });
     }
+    let requests = if deep() { 3 } else { 2 };
     for (queue, emit, transit) in splits(6) {
-        holds("a client with a store", Setting { echo: true, requests: 2, ..Setting::timed(8, queue, emit, transit) });
+        holds("a client with a store", Setting { echo: true, requests, ..Setting::timed(8, queue, emit, transit) });
     }
 }
 
