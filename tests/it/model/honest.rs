@@ -58,6 +58,17 @@ fn four_requests_at_a_time_end_no_honest_session_either() {
 }
 
 #[test]
+fn a_client_that_stores_its_tokens_itself_is_not_signed_out_either() {
+    for (queue, emit, transit) in splits(3) {
+        holds("a client with a store", Setting { echo: true, ..Setting::timed(4, queue, emit, transit) });
+    }
+    let requests = if deep() { 3 } else { 2 };
+    for (queue, emit, transit) in splits(6) {
+        holds("a client with a store", Setting { echo: true, requests, ..Setting::timed(8, queue, emit, transit) });
+    }
+}
+
+#[test]
 fn one_tick_outside_the_condition_some_honest_run_ends_however_the_delay_is_split() {
     for grace in [4, 8, 12] {
         for (queue, emit, transit) in splits(u8::try_from(grace * 3 / 4 + 1).unwrap()) {

@@ -61,6 +61,10 @@ impl Chase {
             Decision::AccessOnly { confirm } => {
                 if confirm {
                     row.confirm(rules, seen);
+                } else if row.phase == 2 && token.generation < seen && row.age.is_some_and(|age| age <= self.grace / 4)
+                {
+                    // What a client that stores tokens itself is told; the thief may pose as one.
+                    return Got::Refresh(Token { generation: seen, branch: FRESH });
                 }
                 Got::Access
             }

@@ -19,7 +19,7 @@ fn broken_in(setting: Setting, rules: Rules, watched: &[Promise]) -> Option<Stri
     found.broken.iter().map(|broken| broken.promise).find(|promise| watched.contains(promise)).map(|p| format!("{p:?}"))
 }
 
-const TRIALS: [Trial; 13] = [
+const TRIALS: [Trial; 14] = [
     ("sound timing", |rules| broken_in(Setting { requests: 2, ..sound() }, rules, &Promise::ALL)),
     ("any timing", |rules| broken_in(any_timing(), rules, &Promise::WHATEVER_THE_TIMING)),
     ("a thief", |rules| {
@@ -49,6 +49,7 @@ const TRIALS: [Trial; 13] = [
     ("statements that wait for the row", |rules| {
         broken_in(Setting { waits_for_the_row: true, ..Setting::timed(4, 2, 1, 0) }, rules, &Promise::ALL)
     }),
+    ("a client with a store", |rules| broken_in(Setting { echo: true, ..sound() }, rules, &Promise::ALL)),
     ("lost commits, a logout", |rules| broken_in(Setting { logout: true, ..lost_commits() }, rules, &Promise::ALL)),
     ("lost commits, any timing", |rules| {
         broken_in(Setting { queue: None, ..lost_commits() }, rules, &[Promise::RowCatchesUp])

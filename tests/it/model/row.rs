@@ -75,10 +75,11 @@ pub enum Clause {
     LastRereadFallsBackToAccessOnly,
     LateCookiesAreDropped,
     CookiesOfAnEndedSessionAreDropped,
+    EchoCountsFromTheRead,
 }
 
 impl Clause {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::RotateChecksGeneration,
         Self::RotateChecksRevoked,
         Self::RotateRaisesGeneration,
@@ -105,6 +106,7 @@ impl Clause {
         Self::LastRereadFallsBackToAccessOnly,
         Self::LateCookiesAreDropped,
         Self::CookiesOfAnEndedSessionAreDropped,
+        Self::EchoCountsFromTheRead,
     ];
 }
 

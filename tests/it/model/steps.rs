@@ -43,7 +43,8 @@ impl World {
                 Some(request) => match request.stage {
                     Stage::Queued => self.read(place, request, &mut steps),
                     Stage::Decided => {
-                        for lag in 0..=request.decided.map_or(0, |decided| decided.ticks) {
+                        let waits = request.decided.filter(|_| setting.waits_for_the_row);
+                        for lag in 0..=waits.map_or(0, |decided| decided.ticks) {
                             self.write(place, request, lag, &mut steps);
                         }
                     }
@@ -76,6 +77,7 @@ impl World {
         let action = Action::Read(place, request.token, decision);
         let inside = self.row.is_inside(setting.grace);
         let older = request.token.generation < self.row.generation;
+        let young = self.row.age.is_some_and(|age| age <= setting.grace / 4);
         let may_mint = !inside || (older && self.row.phase == 1);
         let good = [
             unless(request.token.generation <= self.row.generation, Promise::RowCatchesUp),
@@ -85,6 +87,9 @@ impl World {
             Decision::AccessOnly { confirm: false } => {
                 let broken = [unless(inside, Promise::RenewedOutsideTheWindow), None, None, None, good[0], good[1]];
                 steps.push(action, self.without(place), broken);
+                if setting.echo && young {
+                    steps.push(action, self.echoed(place, request, 0), broken);
+                }
             }
             Decision::Reissue { write: false } => {
                 let broken = [
@@ -101,7 +106,8 @@ impl World {
             _ => {
                 let may_fall_back = self.row.is_current_or_predecessor(request.token);
                 let seen = self.row.generation;
-                let decided = Some(Decided { decision, seen, may_fall_back, may_mint, disturbed: false, ticks: 0 });
+                let decided =
+                    Some(Decided { decision, seen, may_fall_back, may_mint, young, disturbed: false, ticks: 0 });
                 let mut world = *self;
                 world.requests[place] = Some(Request { stage: Stage::Decided, decided, ..*request });
                 steps.push(action, world, [None; 6]);
@@ -111,7 +117,7 @@ impl World {
 
     fn write(&self, place: usize, request: &Request, lag: u8, steps: &mut Steps<'_>) {
         let rules = steps.setting.rules;
-        let Some(Decided { decision, seen, may_mint, .. }) = request.decided else { return };
+        let Some(Decided { decision, seen, may_mint, young, .. }) = request.decided else { return };
         let mut world = *self;
         let row = &mut world.row;
         let age = lag.cast_signed();
@@ -148,6 +154,15 @@ impl World {
         ];
         world.requests[place] = None;
         steps.push(Action::Write(place, decision, Outcome::NothingDelivered), world, broken);
+        if confirms && young && steps.setting.echo {
+            // What is told is as old as the read.
+            let since_read = request.decided.map_or(0, |decided| decided.ticks);
+            let told = if rules.keep(Clause::EchoCountsFromTheRead) { since_read } else { 0 };
+            let mut world = self.echoed(place, request, told);
+            world.row = after;
+            world.disturb();
+            steps.push(Action::Write(place, decision, Outcome::Minted), world, broken);
+        }
         if matches!(decision, Decision::Rotate | Decision::Reissue { .. }) {
             let generation = if rotated { seen + 1 } else { seen };
             let older = request.token.generation < before.generation;
@@ -225,7 +240,7 @@ impl World {
                 Stage::Flying => Some(setting.transit),
             };
             if let Some(decided) = &mut request.decided {
-                decided.ticks += u8::from(setting.waits_for_the_row);
+                decided.ticks += u8::from(setting.waits_for_the_row || setting.echo);
             }
             match limit {
                 Some(limit) if request.ticks >= limit => return,
@@ -279,6 +294,15 @@ impl World {
         let mut world = *self;
         let token = Token { generation, branch: Self::FRESH };
         world.requests[place] = Some(Request { stage: Stage::Handling, token, ticks, attempt: 0, decided: None });
+        world
+    }
+
+    /// The answer tells a client that stores tokens itself which one it holds, as `Exchange::echo` does.
+    fn echoed(&self, place: usize, request: &Request, ticks: u8) -> Self {
+        let mut world = self.minted(place, self.row.generation, ticks);
+        if self.row.phase < 2 || request.token.generation == self.row.generation {
+            world.requests[place] = world.requests[place].map(|answer| Request { token: request.token, ..answer });
+        }
         world
     }
 

@@ -29,6 +29,8 @@ pub struct Setting {
     pub requests: usize,
     /// How often a statement that changed no row makes the engine read again.
     pub rereads: u8,
+    /// A client that stores tokens itself: after ACCESS-ONLY, while the window is young, it is told again what it holds.
+    pub echo: bool,
     /// Whether the user signs out at some moment.
     pub logout: bool,
     /// Whether the database loses commits once: the row goes back to what it was at an earlier moment. The generations
@@ -54,6 +56,7 @@ impl Setting {
             transit,
             requests: 3,
             rereads: 3,
+            echo: false,
             logout: false,
             lost_commits_below: None,
             loses_reissues: false,
@@ -100,6 +103,8 @@ pub struct Decided {
     pub may_fall_back: bool,
     /// Whether a refresh token may go out according to that read.
     pub may_mint: bool,
+    /// Whether the window was young in that read.
+    pub young: bool,
     /// Whether somebody changed the row since.
     pub disturbed: bool,
     /// Ticks since that read, if it matters.
@@ -255,6 +260,7 @@ impl Request {
             pack(u8::from(decided.may_fall_back), 1);
             pack(u8::from(decided.may_mint), 1);
             pack(u8::from(decided.disturbed), 1);
+            pack(u8::from(decided.young), 1);
             pack(decided.ticks, 4);
         }
         word
