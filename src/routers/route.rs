@@ -5,6 +5,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
 
 use super::gateway::{Mount, answer_gateway};
+use super::pages;
 use super::respond;
 use super::silent_refresh::{Mode, silent_refresh};
 
@@ -15,6 +16,8 @@ pub enum Policy {
     Anyone,
     /// Whoever is signed in, by Bearer, access cookie or silent refresh; anybody else gets 401.
     SignedIn,
+    /// The same for a page: a person who is not signed in is led to the sign-in page.
+    Page,
     /// Whoever holds a refresh cookie, which is used at once.
     RefreshCookie,
     /// A gateway that asks about another request; the answer is in the form that it understands.
@@ -92,7 +95,7 @@ impl Route {
     pub(super) fn register(self, config: &mut web::ServiceConfig, base_path: &str) {
         let mode = match self.policy {
             Policy::Anyone => None,
-            Policy::SignedIn => Some(Mode::WhenNeeded),
+            Policy::SignedIn | Policy::Page => Some(Mode::WhenNeeded),
             Policy::RefreshCookie => Some(Mode::Now),
             Policy::Gateway(mount) => {
                 let resource = self.into_resource(base_path);
@@ -105,19 +108,24 @@ impl Route {
                 return;
             }
         };
-        let methods = self.methods.clone();
+        let (methods, is_page) = (self.methods.clone(), self.policy == Policy::Page);
         let resource = self.into_resource(base_path);
         let Some(mode) = mode else {
             config.service(resource);
             return;
         };
-        config.service(resource.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+        let resource = resource.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
             let known = methods.is_empty() || methods.contains(request.method());
             async move {
                 // A method that the route lacks is 405 for everybody, and refreshes nothing.
                 if known { silent_refresh(mode, request, next).await } else { next.call(request).await }
             }
-        })));
+        }));
+        if is_page {
+            config.service(resource.wrap(from_fn(pages::lead_to_sign_in)));
+        } else {
+            config.service(resource);
+        }
     }
 
     fn into_resource(self, base_path: &str) -> Resource {

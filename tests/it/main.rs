@@ -20,6 +20,7 @@ mod forge;
 mod jar;
 mod log_in;
 mod me;
+mod pages;
 mod problems;
 mod raw;
 mod register;

@@ -1,0 +1,80 @@
+//! The way back after signing in: the query's `return_to`, if it leads to an allowed place.
+
+use actix_web::HttpRequest;
+use url::{Position, Url, form_urlencoded};
+
+use crate::config::Config;
+use crate::types::Origin;
+
+/// Longest way back that is looked at, in bytes.
+const MAX_LENGTH: usize = 4096;
+
+/// Where the request wants its person to be led; `None` for no wish, two of them, and a place that is not allowed.
+pub fn way_back(request: &HttpRequest, config: &Config) -> Option<String> {
+    let mut wishes =
+        form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name == "return_to");
+    let (_, wish) = wishes.next()?;
+    if wishes.next().is_some() { None } else { allowed(&wish, config) }
+}
+
+/// A path of our own origin, or a URL whose host is listed, as a browser will read it.
+///
+/// What is checked is what is answered: the parsed and rewritten form, never the text as it came.
+fn allowed(wish: &str, config: &Config) -> Option<String> {
+    if wish.len() > MAX_LENGTH || wish.chars().any(|c| c.is_control() || c == '\\') {
+        return None;
+    }
+    let public_url = &config.server.public_url;
+    if wish.starts_with('/') {
+        let base = Url::parse(&public_url.to_string()).ok()?;
+        let url = base.join(wish).ok()?;
+        let path = &url[Position::BeforePath..];
+        // Two slashes would be another host to the browser.
+        return (url.origin() == base.origin() && !wish.starts_with("//") && !path.starts_with("//"))
+            .then(|| path.to_owned());
+    }
+    let url = Url::parse(wish).ok()?;
+    let encrypted = match url.scheme() {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    let host = url.host_str()?;
+    let listed = config.gateway.return_hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host));
+    let ours = || Origin::parse(&url.origin().ascii_serialization()).is_some_and(|origin| public_url.matches(&origin));
+    let good = (encrypted || public_url.is_development())
+        && url.username().is_empty()
+        && url.password().is_none()
+        && (listed || ours());
+    good.then(|| url.to_string())
+}
+
+/// `path` with the way back in its query.
+pub fn with_way_back(path: &str, way_back: Option<&str>) -> String {
+    match way_back {
+        None => path.to_owned(),
+        Some(way_back) => {
+            let query =
+                form_urlencoded::Serializer::new(String::new()).append_pair("return_to", way_back).finish();
+            format!("{path}?{query}")
+        }
+    }
+}
+
+/// The places that a form may lead to, in the words of a content security policy: browsers apply `form-action` to the
+/// redirect behind a form too.
+pub fn form_targets(config: &Config) -> String {
+    let mut targets = "'self'".to_owned();
+    let development = config.server.public_url.is_development();
+    for host in &config.gateway.return_hosts {
+        // What is no name would end the directive, or mean every host.
+        if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) {
+            continue;
+        }
+        targets.push_str(&format!(" https://{host}:*"));
+        if development {
+            targets.push_str(&format!(" http://{host}:*"));
+        }
+    }
+    targets
+}
