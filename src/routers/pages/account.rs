@@ -5,9 +5,11 @@ use maud::{Markup, html};
 
 use super::html::{Field, Page};
 use super::texts::Texts;
+use crate::error::Error;
 use crate::models::user::User;
 use crate::routers::extract::SignedIn;
-use crate::routers::respond::Failure;
+use crate::routers::cookies;
+use crate::routers::respond::{self, Failure};
 use crate::routers::shared::Shared;
 use crate::services::account;
 
@@ -28,7 +30,15 @@ pub async fn show_account(
     who: SignedIn,
 ) -> Result<HttpResponse, Failure> {
     let id = who.user_id;
-    let user = shared.blocking(&request, move |_, connection| account::load(connection, id)).await?;
+    let user = match shared.blocking(&request, move |_, connection| account::load(connection, id)).await {
+        Err(error @ Error::Unauthenticated(_)) => {
+            // Disabled a moment ago. With its cookies the browser would be led here again by the sign-in page.
+            let mut response = respond::response(&error);
+            cookies::clear(response.headers_mut(), &shared.app.config.cookies);
+            return Ok(response);
+        }
+        loaded => loaded?,
+    };
     let (config, texts) = (&shared.app.config, Texts::of(&request));
     let main = html! {
         main.wide id="account" data-base=(config.server.base_path) data-user=(user.id) data-texts=(texts.for_script()) {

@@ -2,7 +2,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::{browser, header, location, open, open_with, page};
-use crate::app::{LIMIT, Setup, Tacit, eventually, problem, refreshed};
+use crate::app::{Tacit, problem, refreshed};
 use crate::jar::{Jar, set_cookies};
 
 #[tokio::test]
@@ -77,13 +77,12 @@ async fn the_front_door_leads_people_to_their_account_and_tells_programs_what_th
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_clears_its_cookies_on_the_way_to_the_sign_in_page() {
-    let tacit = Setup::default().short_windows().start().await;
+async fn a_disabled_person_loses_the_cookies_on_the_way_to_the_sign_in_page() {
+    let tacit = Tacit::start().await;
     let jar = tacit.new_session("ada").await;
     let disabled = crate::app::run(&tacit.home, &["user", "disable", "ada"], "");
     assert!(disabled.status.success());
-    let gone = async || open_with(&tacit, "/account", &jar).await.status() != 200;
-    assert!(eventually(gone).await, "still signed in after {LIMIT:?}");
+    // Until the replica has heard of it the row itself says so; the answer is the same.
     let answer = open_with(&tacit, "/account", &jar).await;
     assert_eq!(location(&answer), "/login?return_to=/account");
     let mut left = jar.clone();

@@ -5,7 +5,7 @@ use crate::app::{PASSWORD, Tacit};
 use crate::jar::{Jar, set_cookies};
 
 const HOSTILE: [&str; 4] =
-    ["<script>alert(1)<\u{2f}script>", "\"><img src=x onerror=alert(1)>", "' autofocus onfocus=alert(1) x='", "&lt;b&gt;{{7*7}}"];
+    ["<script>alert(1)<\u{2f}script>", "\"><img src=x onmouseover=alert(1)>", "\" autofocus onfocus=alert(1) x=\"", "&lt;b&gt;{{7*7}}"];
 
 #[tokio::test]
 async fn a_hostile_name_is_text_wherever_it_is_shown() {

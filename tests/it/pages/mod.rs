@@ -34,7 +34,7 @@ async fn open_with(tacit: &Tacit, path: &str, jar: &Jar) -> Response {
 }
 
 async fn send_form(tacit: &Tacit, path: &str, fields: &[(&str, &str)]) -> Response {
-    browser(tacit, Method::POST, path).header("origin", &tacit.url).form(fields).send().await.expect("an answer")
+    browser(tacit, Method::POST, path).form(fields).send().await.expect("an answer")
 }
 
 /// Signs in on the page, with [`PASSWORD`].
