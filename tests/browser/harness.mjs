@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, request as httpRequest } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
@@ -120,3 +120,31 @@ export async function startSite({ pages = {}, folder, rewrite = (text) => text }
 }
 
 export const projectFolder = (path) => join(root, path);
+
+// A gateway that puts pages of its own and a Tacit on one origin. Tacit is started behind it, with that origin.
+export async function startFront({ pages = {}, settings = {} }) {
+  let tacit;
+  const server = createServer((request, response) => {
+    const text = pages[request.url.split("?")[0]];
+    if (text !== undefined) {
+      response.writeHead(200, { "Content-Type": TYPES[extname(request.url)] ?? TYPES[".html"] }).end(text);
+      return;
+    }
+    const { method, headers } = request;
+    const upstream = httpRequest(tacit.url + request.url, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.rawHeaders);
+      answer.pipe(response);
+    });
+    upstream.on("error", () => response.destroy());
+    request.pipe(upstream);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const url = `http://localhost:${server.address().port}`;
+  tacit = await startTacit({ ...settings, "server.public_url": url });
+  const stop = async () => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+    await tacit.stop();
+  };
+  return { url, direct: tacit.url, stop };
+}

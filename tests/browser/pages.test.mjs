@@ -102,7 +102,7 @@ test("the password is changed, by keyboard alone", async () => {
   await page.keyboard.type("better horse battery staple");
   await page.keyboard.press("Enter");
   await page.waitForSelector("#password-error:not(:empty)");
-  assert.equal(await page.textContent("#password-error"), "The name or the password is wrong.");
+  assert.equal(await page.textContent("#password-error"), "The current password is wrong.");
   assert.equal(await page.evaluate(() => document.activeElement.id), "current_password");
   await page.fill("#current_password", PASSWORD);
   await page.fill("#new_password", "password1");

@@ -42,7 +42,7 @@ impl Page<'_> {
                     @if self.script { script defer src=(assets::url(base, "account.js")) {} }
                 }
                 body {
-                    header { a.brand href={ (base) "/account" } { span.mark aria-hidden="true" {} "Tacit" } }
+                    header.narrow[!self.script] { a.brand href={ (base) "/account" } { span.mark aria-hidden="true" {} "Tacit" } }
                     (self.main)
                 }
             }

@@ -50,6 +50,7 @@ fn sentence(code: &str, field: Option<&str>) -> Option<&'static str> {
         ("bad_request", Some("email")) => "This is not an e-mail address.",
         ("bad_request", Some("password" | "current_password" | "new_password")) => "The password is too long.",
         ("bad_request", _) => "Fill in a name and a password.",
+        ("invalid_credentials", Some("current_password")) => "The current password is wrong.",
         ("invalid_credentials", _) => "The name or the password is wrong.",
         ("username_taken", _) => "This username is taken.",
         ("email_taken", _) => "This e-mail address is taken.",

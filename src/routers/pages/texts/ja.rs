@@ -50,6 +50,7 @@ fn sentence(code: &str, field: Option<&str>) -> Option<&'static str> {
         ("bad_request", Some("email")) => "メールアドレスの形式が正しくありません。",
         ("bad_request", Some("password" | "current_password" | "new_password")) => "パスワードが長すぎます。",
         ("bad_request", _) => "名前とパスワードを入力してください。",
+        ("invalid_credentials", Some("current_password")) => "現在のパスワードが違います。",
         ("invalid_credentials", _) => "名前またはパスワードが違います。",
         ("username_taken", _) => "このユーザー名はすでに使われています。",
         ("email_taken", _) => "このメールアドレスはすでに使われています。",

@@ -50,6 +50,7 @@ fn sentence(code: &str, field: Option<&str>) -> Option<&'static str> {
         ("bad_request", Some("email")) => "올바른 이메일 주소가 아닙니다.",
         ("bad_request", Some("password" | "current_password" | "new_password")) => "비밀번호가 너무 깁니다.",
         ("bad_request", _) => "이름과 비밀번호를 입력하세요.",
+        ("invalid_credentials", Some("current_password")) => "현재 비밀번호가 올바르지 않습니다.",
         ("invalid_credentials", _) => "이름 또는 비밀번호가 올바르지 않습니다.",
         ("username_taken", _) => "이미 사용 중인 사용자 이름입니다.",
         ("email_taken", _) => "이미 사용 중인 이메일 주소입니다.",

@@ -122,7 +122,8 @@ impl Texts {
     pub fn for_script(&self) -> String {
         let sentences: Map<String, Value> = SCRIPT_CODES
             .iter()
-            .filter_map(|code| Some(((*code).to_owned(), (self.sentence)(code, None)?.into())))
+            // Of its fields only the current password can be wrong in a way that is told by the code alone.
+            .filter_map(|code| Some(((*code).to_owned(), (self.sentence)(code, Some("current_password"))?.into())))
             .collect();
         serde_json::json!({ "say": self.script, "errors": sentences }).to_string()
     }
@@ -135,10 +136,11 @@ mod tests {
     #[test]
     fn every_error_code_has_a_sentence_in_every_language() {
         let documented = include_str!("../../../../docs/api-design.md");
-        let (_, table) = documented.split_once("## Error codes").unwrap();
+        let (_, rest) = documented.split_once("## Error codes").unwrap();
+        let (table, _) = rest.split_once("\n## ").unwrap();
         let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
         let codes: Vec<&str> = rows.map(|(code, _)| code).chain(SCRIPT_CODES).collect();
-        assert!(codes.len() > 30);
+        assert!(codes.len() > 35);
         for texts in ALL {
             for code in &codes {
                 let sentence = (texts.sentence)(code, None);
