@@ -53,7 +53,7 @@ for (const host of ["evil.localhost", "localhost", "127.0.0.1"]) {
           ["/login", { method: "POST", headers: json, body: credentials }],
           ["/login", { method: "POST", body: credentials }],
           ["/login", { method: "POST", body: form(thief), headers: { Accept: "text/html" } }],
-          ["/token", { method: "POST", body: form(victim) }],
+          ["/token", { method: "POST", body: form(thief) }],
           ["/logout", { method: "POST" }],
           ["/logout", { method: "POST", body: form(victim), headers: { Accept: "text/html" } }],
           ["/logout/all", { method: "POST" }],
@@ -95,6 +95,7 @@ for (const host of ["evil.localhost", "localhost", "127.0.0.1"]) {
           { action: tacit.url + path, enctype, fields: { username: thief, password: PASSWORD } },
         );
         const status = (await answered).status();
+        await evil.waitForURL(tacit.url + path);
         assert.ok([401, 403, 415].includes(status), `${enctype} ${path}: ${status}`);
       }
     }

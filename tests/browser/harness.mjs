@@ -54,20 +54,32 @@ export async function register(tacit, username) {
   if (answer.status !== 201) throw new Error(`registering ${username}: ${answer.status}`);
 }
 
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
 export function startBrowser() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    headless: true,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
+}
+
+// A Chromium that nobody holds by the hand: it opens `url`, and what happens then is up to that page.
+export function startLoneBrowser(url) {
+  const profile = mkdtempSync(join(tmpdir(), "tacit-profile-"));
+  const flags = [...FLAGS, "--headless=new", "--disable-dev-shm-usage", `--user-data-dir=${profile}`];
+  const child = spawn(CHROMIUM, [...flags, url], { stdio: "ignore" });
+  const ended = new Promise((done) => child.once("exit", done));
+  return async () => {
+    child.kill("SIGTERM");
+    await ended;
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  };
 }
 
 // Signs in on the page, and is where that leads to.
@@ -122,18 +134,23 @@ export async function startSite({ pages = {}, folder, rewrite = (text) => text }
 export const projectFolder = (path) => join(root, path);
 
 // A gateway that puts pages of its own and a Tacit on one origin. Tacit is started behind it, with that origin.
-export async function startFront({ pages = {}, settings = {} }) {
+//
+// `answer` may take a request by returning true; `change` rewrites the text of what Tacit answers.
+export async function startFront({ pages = {}, settings = {}, answer = () => false, change = (_, text) => text }) {
   let tacit;
   const server = createServer((request, response) => {
-    const text = pages[request.url.split("?")[0]];
-    if (text !== undefined) {
-      response.writeHead(200, { "Content-Type": TYPES[extname(request.url)] ?? TYPES[".html"] }).end(text);
+    const path = request.url.split("?")[0];
+    if (pages[path] !== undefined) {
+      response.writeHead(200, { "Content-Type": TYPES[extname(path)] ?? TYPES[".html"] }).end(pages[path]);
       return;
     }
+    if (answer(request, response)) return;
     const { method, headers } = request;
-    const upstream = httpRequest(tacit.url + request.url, { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode, answer.rawHeaders);
-      answer.pipe(response);
+    const upstream = httpRequest(tacit.url + request.url, { method, headers }, async (got) => {
+      const chunks = await got.toArray();
+      const sent = Buffer.from(change(request, Buffer.concat(chunks).toString()));
+      const { "content-length": _, "transfer-encoding": __, ...rest } = got.headers;
+      response.writeHead(got.statusCode, { ...rest, "content-length": sent.length }).end(sent);
     });
     upstream.on("error", () => response.destroy());
     request.pipe(upstream);
@@ -146,5 +163,5 @@ export async function startFront({ pages = {}, settings = {} }) {
     await new Promise((done) => server.close(done));
     await tacit.stop();
   };
-  return { url, direct: tacit.url, stop };
+  return { url, stop };
 }

@@ -1,9 +1,9 @@
-// Silent refresh as a real browser does it: parallel requests, tabs, prerendering, a single-page app, Swagger UI.
+// Silent refresh as a real browser does it: parallel requests, tabs, a single-page app, Swagger UI.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { PASSWORD, projectFolder, register, signIn, startBrowser, startFront, startSite, startTacit, until } from "./harness.mjs";
+import { PASSWORD, projectFolder, register, signIn, startBrowser, startSite, startTacit, until } from "./harness.mjs";
 
 // Tolerated on loopback: lifetimes that let a test see many of them.
 const SHORT = { "tokens.access_ttl": "3s", "sessions.grace": "1s", "sessions.emit_deadline": "250ms" };
@@ -41,38 +41,6 @@ test("20 parallel requests in each of two tabs, over several lifetimes of the ac
     rotated.push(answers.filter(([, verdict]) => verdict === "rotated").length);
   }
   assert.deepEqual(rotated, Array(ROUNDS).fill(1), "one rotation a round");
-  await context.close();
-});
-
-test("a page prerendered after the access token ran out is the page, and not the sign-in form", async (t) => {
-  const rules = { prerender: [{ urls: ["/account"], eagerness: "immediate" }] };
-  const start = `<!DOCTYPE html><title>start</title><script type="speculationrules">${JSON.stringify(rules)}</script>
-    <a href="/account">on</a>`;
-  const front = await startFront({ pages: { "/start": start }, settings: SHORT });
-  t.after(front.stop);
-  await register({ url: front.url }, "pre");
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  const purposes = [];
-  context.on("request", (request) => {
-    if (request.url().endsWith("/account")) purposes.push(request.headers()["sec-purpose"] ?? "");
-  });
-  await signIn(page, front, "pre", "/login?return_to=/docs");
-  await until(async () => !(await accessCookie(context)), "the browser drops the access cookie");
-  await page.goto(`${front.url}/start`);
-  await until(async () => accessCookie(context), "prerendering has refreshed");
-  await page.click("a");
-  await page.waitForURL(`${front.url}/account`);
-  assert.match(await page.textContent(".who"), /pre/);
-  await page.waitForSelector("#devices li");
-  const activated = await page.evaluate(() => performance.getEntriesByType("navigation")[0].activationStart);
-  assert.ok(activated > 0, "the page was prerendered");
-
-  // Of somebody signed out the same guess is dropped, and the person asks again.
-  await context.clearCookies();
-  await page.goto(`${front.url}/start`);
-  await page.click("a");
-  await page.waitForURL(`${front.url}/login?return_to=/account`);
   await context.close();
 });
 
