@@ -73,10 +73,11 @@ export function startBrowser() {
 export function startLoneBrowser(url) {
   const profile = mkdtempSync(join(tmpdir(), "tacit-profile-"));
   const flags = [...FLAGS, "--headless=new", "--disable-dev-shm-usage", `--user-data-dir=${profile}`];
-  const child = spawn(CHROMIUM, [...flags, url], { stdio: "ignore" });
+  // A process group of its own, so that all of its processes end together.
+  const child = spawn(CHROMIUM, [...flags, url], { stdio: "ignore", detached: true });
   const ended = new Promise((done) => child.once("exit", done));
   return async () => {
-    child.kill("SIGTERM");
+    process.kill(-child.pid, "SIGKILL");
     await ended;
     rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };

@@ -7,8 +7,8 @@ use super::html::{Field, Page};
 use super::texts::Texts;
 use crate::error::Error;
 use crate::models::user::User;
-use crate::routers::extract::SignedIn;
 use crate::routers::cookies;
+use crate::routers::extract::SignedIn;
 use crate::routers::respond::{self, Failure};
 use crate::routers::shared::Shared;
 use crate::services::account;
@@ -73,17 +73,18 @@ fn who_is_it(texts: &Texts, user: &User, base: &str) -> Markup {
 
 /// Hidden until the script that carries it out is there.
 fn password(texts: &Texts, user: &User, min_length: usize) -> Markup {
-    let field = |name: &'static str, label: &'static str, autocomplete: &'static str, hint: Option<&'static str>| Field {
-        name,
-        label,
-        kind: "password",
-        autocomplete,
-        value: "",
-        required: true,
-        focus: false,
-        wrong: false,
-        hint,
-    };
+    let field =
+        |name: &'static str, label: &'static str, autocomplete: &'static str, hint: Option<&'static str>| Field {
+            name,
+            label,
+            kind: "password",
+            autocomplete,
+            value: "",
+            required: true,
+            focus: false,
+            wrong: false,
+            hint,
+        };
     html! {
         section aria-labelledby="password-heading" hidden data-script {
             h2 id="password-heading" { (texts.change_password) }

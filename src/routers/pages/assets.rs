@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
@@ -27,8 +29,8 @@ static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
 });
 
 fn asset(name: &'static str, content_type: &'static str, bytes: &'static str) -> Asset {
-    let digest = Sha256::digest(bytes.as_bytes());
-    let version = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mut version = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(bytes.as_bytes()));
+    version.truncate(12);
     Asset { name, content_type, bytes, version }
 }
 

@@ -41,7 +41,8 @@ pub async fn show_register(shared: web::Data<Shared>, request: HttpRequest) -> R
 pub async fn submit_register(shared: &Shared, request: &HttpRequest, payload: web::Payload) -> HttpResponse {
     let config = &shared.app.config;
     // Checked here and not for programs: the form's answer has cookies.
-    let allowed = cross_site::check(request, request.method(), config).and_then(|()| registering::check_open(&shared.app));
+    let allowed =
+        cross_site::check(request, request.method(), config).and_then(|()| registering::check_open(&shared.app));
     if let Err(error) = allowed {
         return failure::page(request, config, &error);
     }

@@ -11,8 +11,7 @@ const MAX_LENGTH: usize = 4096;
 
 /// Where the request wants its person to be led; `None` for no wish, two of them, and a place that is not allowed.
 pub fn way_back(request: &HttpRequest, config: &Config) -> Option<String> {
-    let mut wishes =
-        form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name == "return_to");
+    let mut wishes = form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name == "return_to");
     let (_, wish) = wishes.next()?;
     if wishes.next().is_some() { None } else { allowed(&wish, config) }
 }
@@ -54,8 +53,7 @@ pub fn with_way_back(path: &str, way_back: Option<&str>) -> String {
     match way_back {
         None => path.to_owned(),
         Some(way_back) => {
-            let query =
-                form_urlencoded::Serializer::new(String::new()).append_pair("return_to", way_back).finish();
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", way_back).finish();
             format!("{path}?{query}")
         }
     }
@@ -64,17 +62,12 @@ pub fn with_way_back(path: &str, way_back: Option<&str>) -> String {
 /// The places that a form may lead to, in the words of a content security policy: browsers apply `form-action` to the
 /// redirect behind a form too.
 pub fn form_targets(config: &Config) -> String {
-    let mut targets = "'self'".to_owned();
-    let development = config.server.public_url.is_development();
-    for host in &config.gateway.return_hosts {
-        // What is no name would end the directive, or mean every host.
-        if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) {
-            continue;
-        }
-        targets.push_str(&format!(" https://{host}:*"));
-        if development {
-            targets.push_str(&format!(" http://{host}:*"));
-        }
-    }
-    targets
+    let schemes: &[&str] = if config.server.public_url.is_development() { &["https", "http"] } else { &["https"] };
+    // What is no name would end the directive, or mean every host.
+    let is_name = |host: &&String| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+    };
+    let listed = config.gateway.return_hosts.iter().filter(is_name);
+    let targets = listed.flat_map(|host| schemes.iter().map(move |scheme| format!("{scheme}://{host}:*")));
+    std::iter::once("'self'".to_owned()).chain(targets).collect::<Vec<_>>().join(" ")
 }

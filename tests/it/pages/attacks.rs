@@ -4,8 +4,12 @@ use super::{ACCEPT, header, open_with, page, send_form};
 use crate::app::{PASSWORD, Tacit};
 use crate::jar::{Jar, set_cookies};
 
-const HOSTILE: [&str; 4] =
-    ["<script>alert(1)<\u{2f}script>", "\"><img src=x onmouseover=alert(1)>", "\" autofocus onfocus=alert(1) x=\"", "&lt;b&gt;{{7*7}}"];
+const HOSTILE: [&str; 4] = [
+    "<script>alert(1)<\u{2f}script>",
+    "\"><img src=x onmouseover=alert(1)>",
+    "\" autofocus onfocus=alert(1) x=\"",
+    "&lt;b&gt;{{7*7}}",
+];
 
 #[tokio::test]
 async fn a_hostile_name_is_text_wherever_it_is_shown() {
@@ -41,7 +45,8 @@ async fn forms_of_other_sites_are_refused_with_a_page_and_change_nothing() {
     let tacit = Tacit::start().await;
     let jar = tacit.new_session("ada").await;
     let fields = [("username", "ada"), ("password", PASSWORD)];
-    let other_port = format!("http://localhost:{}", 1 + tacit.url.rsplit(':').next().unwrap().parse::<u16>().unwrap() % 60_000);
+    let other_port =
+        format!("http://localhost:{}", 1 + tacit.url.rsplit(':').next().unwrap().parse::<u16>().unwrap() % 60_000);
     let origins = ["http://evil.localhost", "https://localhost", "null", &other_port, "http://localhost.evil.example"];
     for path in ["/login", "/register", "/logout"] {
         for origin in origins {

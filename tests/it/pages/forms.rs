@@ -76,11 +76,14 @@ async fn a_wrong_password_shows_the_page_again_with_its_status_and_the_name_but_
     }
 }
 
+/// Where a form is sent, its fields, and what comes back.
+type Case = (&'static str, &'static [(&'static str, &'static str)], u16, &'static str);
+
 #[tokio::test]
 async fn the_page_answers_with_the_status_that_a_program_gets() {
     let tacit = Tacit::start().await;
     tacit.register("ada").await;
-    let cases: [(&str, &[(&str, &str)], u16, &str); 9] = [
+    let cases: [Case; 9] = [
         ("/login", &[("username", "ada")], 400, "Fill in a name and a password."),
         ("/login", &[("username", "a"), ("username", "b"), ("password", "x")], 400, "Fill in a name and a password."),
         ("/register", &[("password", PASSWORD)], 400, "Fill in a name and a password."),

@@ -48,7 +48,7 @@ async fn refusals_are_told_in_the_persons_language() {
         };
         assert!(send("/login", "same-origin").await.contains(wrong), "{language}");
         assert!(send("/register", "same-origin").await.contains(taken), "{language}");
-    
+
         let mut request = browser(&tacit, Method::POST, "/login").header("accept-language", language).build().unwrap();
         request.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
         let body = "username=ada&password=x";

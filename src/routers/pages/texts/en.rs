@@ -62,7 +62,9 @@ fn sentence(code: &str, field: Option<&str>) -> Option<&'static str> {
         ("last_admin", _) => "The last administrator has to stay.",
         ("admin_required" | "role_required", _) => "Your account may not do this.",
         ("not_found", _) => "This is not there, or not any more.",
-        ("method_not_allowed" | "unsupported_media_type", _) => "This request is of a kind that is not understood here.",
+        ("method_not_allowed" | "unsupported_media_type", _) => {
+            "This request is of a kind that is not understood here."
+        }
         ("payload_too_large", _) => "That was too much text.",
         ("request_timeout", _) => "The form did not arrive in time. Try again.",
         ("throttled", _) => "Too many attempts. Wait a while, then try again.",

@@ -66,9 +66,7 @@ fn sentence(code: &str, field: Option<&str>) -> Option<&'static str> {
         ("payload_too_large", _) => "입력이 너무 깁니다.",
         ("request_timeout", _) => "양식이 제시간에 도착하지 않았습니다. 다시 시도하세요.",
         ("throttled", _) => "시도 횟수가 너무 많습니다. 잠시 기다린 뒤 다시 시도하세요.",
-        ("overloaded" | "not_ready" | "database_unavailable", _) => {
-            "지금은 요청이 많습니다. 잠시 후 다시 시도하세요."
-        }
+        ("overloaded" | "not_ready" | "database_unavailable", _) => "지금은 요청이 많습니다. 잠시 후 다시 시도하세요.",
         ("internal_error", _) => "문제가 발생했습니다. 잠시 후 다시 시도하세요.",
         (
             "not_authenticated" | "invalid_token" | "token_expired" | "session_expired" | "session_unknown"
