@@ -135,8 +135,11 @@ impl Background {
         let jitter = PURGE_EVERY.mul_f64(f64::from(u32::from_ne_bytes(random_bytes())) / f64::from(u32::MAX));
         background.spawn("purge", PURGE_EVERY + jitter, jitter, move || {
             let stopping = Arc::clone(&stopping);
-            let keep_going = move || !stopping.load(Ordering::Relaxed);
-            match in_time(&purging, PURGE_EVERY, move |app| purge::purge(app, keep_going)) {
+            let pause = move |time| {
+                std::thread::park_timeout(time);
+                !stopping.load(Ordering::Relaxed)
+            };
+            match in_time(&purging, PURGE_EVERY, move |app| purge::purge(app, pause)) {
                 Ok(0) => {}
                 Ok(count) => {
                     log::info!(event = "purge", outcome = "success", count = count; "old sessions were deleted");

@@ -6,6 +6,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::as_conversions,
@@ -19,6 +20,7 @@ mod bare;
 mod database;
 mod load;
 mod measures;
+mod scale;
 mod service;
 mod table;
 
@@ -45,6 +47,9 @@ fn main() {
     }
     if wanted("start") {
         measures::start(&mut table);
+    }
+    if wanted("scale") {
+        scale::run(&mut table);
     }
     table.print();
 }

@@ -186,7 +186,10 @@ fn read_line() -> Result<String, Failure> {
     Ok(line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).to_owned())
 }
 
-/// Prints a line to standard output; a reader that has gone is no reason to panic.
+/// Prints a line to standard output; a reader that has had enough (`| head`) is no failure.
 fn print_line(line: impl fmt::Display) -> Result<(), Failure> {
-    Ok(writeln!(io::stdout(), "{line}")?)
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
 }

@@ -105,10 +105,9 @@ fn create(app: &App, connection: &mut AnyConnection, arguments: Create) -> Resul
     };
     let input = Input { username, email, password: Some(password.expose().to_owned()) };
     let registering = Registering::parse(input)?;
-    if arguments.allow_weak_password {
-        register::check_free(connection, registering.username(), registering.email())?;
-    } else {
-        register::begin(app, connection, &registering).map_err(weak_password_hint)?;
+    registering.check_free(connection).map_err(explained)?;
+    if !arguments.allow_weak_password {
+        registering.check_password(app).map_err(explained)?;
     }
     let hash = registering.hash(app)?;
     let user = register::finish(app, connection, &registering, &hash, &arguments.role)?;
@@ -118,7 +117,7 @@ fn create(app: &App, connection: &mut AnyConnection, arguments: Create) -> Resul
     print_line(format_args!("Created {} with the role {}.", user.display_name(), user.role()))
 }
 
-fn weak_password_hint(error: Error) -> Failure {
+fn explained(error: Error) -> Failure {
     match error {
         Error::WeakPassword { detail, .. } => {
             Failure::Failed(format!("{detail}; --allow-weak-password takes it all the same"))
@@ -133,7 +132,7 @@ fn set_password(app: &App, connection: &mut AnyConnection, name: &str, allow_wea
     let user = users::find(connection, name)?;
     let password: Password = read_password()?;
     if !allow_weak {
-        account::check_new_password(app, &user, &password).map_err(weak_password_hint)?;
+        account::check_new_password(app, &user, &password).map_err(explained)?;
     }
     let hash = passwords::hash(&password, app.config.passwords.bcrypt_cost)?;
     let user = users::set_password(app, connection, &user.id.to_string(), &hash)?;

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 
 use super::schema::tacit_now_utils;
+use super::turn::take_turn;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::types::Clock;
 
@@ -23,8 +24,8 @@ pub enum AnyConnection {
 /// How long a writer waits for another writer of the SQLite file, in milliseconds.
 const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
 
-/// What SQLite says when another connection is in the way.
-const SQLITE_LOCKED: &str = "database is locked";
+/// How often a connection tries to switch a new SQLite file to WAL.
+const SQLITE_WAL_ATTEMPTS: usize = 20;
 
 /// Opens connections for the pool. The URL alone picks the database: diesel's derived `establish` would try each in turn.
 #[derive(Clone)]
@@ -45,7 +46,7 @@ impl Manager {
         let mut connection = SqliteConnection::establish(path).map_err(diesel::r2d2::Error::ConnectionError)?;
         // The busy timeout first: switching to WAL needs a lock of its own.
         connection.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"))?;
-        self.switch_to_wal(&mut connection)?;
+        switch_to_wal(&mut connection)?;
         connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         let clock = AssertUnwindSafe(self.clock.clone());
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
@@ -53,21 +54,6 @@ impl Manager {
             clock.now().as_naive()
         })?;
         Ok(AnyConnection::Sqlite(connection))
-    }
-
-    /// Switches a new file to WAL, where it stays. SQLite refuses that at once, whatever the busy timeout, while another
-    /// connection uses the file: two that open it for the first time have to take turns.
-    fn switch_to_wal(&self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        let deadline = self.clock.instant() + Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS.into());
-        loop {
-            match connection.batch_execute("PRAGMA journal_mode = WAL") {
-                Err(error) if error.to_string() == SQLITE_LOCKED && self.clock.instant() < deadline => {
-                    // Waits for a writer; a reader is done sooner.
-                    connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK")?;
-                }
-                done => return done,
-            }
-        }
     }
 
     fn open_postgres(&self, url: &str) -> Result<AnyConnection, diesel::r2d2::Error> {
@@ -82,6 +68,19 @@ impl Manager {
         ))?;
         Ok(AnyConnection::Postgres(connection))
     }
+}
+
+/// A new file's first connections may all switch it to WAL at once. Each then holds what the others wait for, so SQLite
+/// refuses instead of waiting; after the wait for a write lock one of them is done.
+fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    const SWITCH: &str = "PRAGMA journal_mode = WAL";
+    for _ in 1..SQLITE_WAL_ATTEMPTS {
+        if connection.batch_execute(SWITCH).is_ok() {
+            return Ok(());
+        }
+        connection.batch_execute("BEGIN IMMEDIATE; COMMIT")?;
+    }
+    connection.batch_execute(SWITCH)
 }
 
 /// libpq's own limits on connecting and on a peer that went silent, unless the URL sets them.
@@ -147,6 +146,7 @@ where
     E: From<diesel::result::Error>,
 {
     type Manager = <AnyConnection as Connection>::TransactionManager;
+    let _turn = take_turn(connection)?;
     match connection {
         AnyConnection::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?,
         AnyConnection::Postgres(_) => Manager::begin_transaction(connection)?,

@@ -49,14 +49,14 @@ impl Database {
                 DatabaseUrl::Postgres(_) => false,
             };
         let manager = Manager::new(config, clock.clone());
+        if embedded {
+            // Before the pool connects: its first connections would wait for the migrations.
+            migrate(&manager)?;
+        }
         let (pool_size, acquire_timeout) = (config.pool_size, config.acquire_timeout);
         let pool = new_pool(manager.clone(), pool_size, acquire_timeout);
         let current = RwLock::new(NumberedPool { number: 0, pool });
-        let database = Self { current, manager, pool_size, acquire_timeout, embedded };
-        if embedded {
-            database.migrate()?;
-        }
-        Ok(database)
+        Ok(Self { current, manager, pool_size, acquire_timeout, embedded })
     }
 
     /// A connection; waits at most `database.acquire_timeout`.
@@ -85,7 +85,7 @@ impl Database {
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.number == number {
-            log::warn!(event = "database_pool_replaced"; "the database fell silent: connecting anew");
+            log::warn!(event = "database_pool_replaced"; "the database does not answer: connecting anew");
             let pool = new_pool(self.manager.clone(), self.pool_size, self.acquire_timeout);
             *current = NumberedPool { number: number + 1, pool };
         }
@@ -97,8 +97,7 @@ impl Database {
 
     /// Applies pending migrations, on a connection of its own, whose statements may take long; tells how many.
     pub fn migrate(&self) -> Result<usize, Error> {
-        let mut connection = self.manager.connect().map_err(|error| Error::Database(error.to_string()))?;
-        migrations::run(&mut connection)
+        migrate(&self.manager)
     }
 
     /// Whether this is the embedded database, which every command migrates by itself.
@@ -111,6 +110,11 @@ impl Database {
         let state = self.current().pool.state();
         (state.connections, state.idle_connections)
     }
+}
+
+fn migrate(manager: &Manager) -> Result<usize, Error> {
+    let mut connection = manager.connect().map_err(|error| Error::Database(error.to_string()))?;
+    migrations::run(&mut connection)
 }
 
 /// It connects in the background, and again and again until that succeeds.

@@ -6,6 +6,7 @@ pub mod migrations;
 pub mod purge;
 mod schema;
 pub mod session;
+mod turn;
 pub mod user;
 
 pub use connection::{AnyConnection, transaction};

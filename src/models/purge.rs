@@ -5,6 +5,7 @@ use diesel::sql_types::{BigInt, Timestamp as SqlTimestamp};
 
 use super::connection::AnyConnection;
 use super::schema::sessions;
+use super::turn::take_turn;
 use crate::types::{SessionId, Timestamp};
 
 /// Rows that one statement deletes at most.
@@ -14,6 +15,7 @@ pub const BATCH: i64 = 500;
 ///
 /// On PostgreSQL rows that another replica's purge holds are skipped.
 pub fn delete_expired(connection: &mut AnyConnection, before: Timestamp) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
     match connection {
         AnyConnection::Postgres(postgres) => diesel::sql_query(
             "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 \
@@ -68,6 +70,7 @@ pub fn delete_idle_step(
     let deleted = if idle.is_empty() {
         0
     } else {
+        let _turn = take_turn(connection)?;
         diesel::delete(sessions::table.filter(sessions::id.eq_any(idle))).execute(connection)?
     };
     Ok(IdleStep { deleted, next })

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::connection::{AnyConnection, written};
 use super::schema::{sessions, tacit_now, users};
+use super::turn::take_turn;
 use super::user::User;
 use crate::types::{SessionId, Timestamp, UserId};
 
@@ -150,6 +151,7 @@ pub struct NewSession<'a> {
 
 /// Adds a session of generation 0.
 pub fn insert(connection: &mut AnyConnection, new: &NewSession<'_>) -> QueryResult<Session> {
+    let _turn = take_turn(connection)?;
     diesel::insert_into(sessions::table)
         .values((
             sessions::id.eq(new.id),
@@ -186,6 +188,7 @@ pub fn rotate(
     branch: &[u8],
     device: &Device,
 ) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
     diesel::update(
         sessions::table
             .filter(sessions::id.eq(id))
@@ -205,6 +208,7 @@ pub fn rotate(
 
 /// REISSUE: another branch of the current generation goes out; 1 row, or 0.
 pub fn reissue(connection: &mut AnyConnection, id: SessionId, seen: i64) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
     diesel::update(
         sessions::table
             .filter(sessions::id.eq(id))
@@ -218,6 +222,7 @@ pub fn reissue(connection: &mut AnyConnection, id: SessionId, seen: i64) -> Quer
 
 /// Confirm: a branch of the current generation was seen in a jar; 1 row, or 0.
 pub fn confirm(connection: &mut AnyConnection, id: SessionId, generation: i64) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
     diesel::update(
         sessions::table
             .filter(sessions::id.eq(id))
@@ -236,6 +241,7 @@ pub fn fast_forward(
     seen: i64,
     token_generation: i64,
 ) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
     diesel::update(
         sessions::table
             .filter(sessions::id.eq(id))
@@ -253,6 +259,7 @@ pub fn fast_forward(
 
 /// Ends a session; 1 row for the one caller whose statement ended it, else 0.
 pub fn revoke(connection: &mut AnyConnection, id: SessionId, reason: RevokedReason) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
     diesel::update(sessions::table.filter(sessions::id.eq(id)).filter(sessions::revoked_at.is_null()))
         .set((sessions::revoked_at.eq(tacit_now().nullable()), sessions::revoked_reason.eq(reason.as_str())))
         .execute(connection)
@@ -265,6 +272,7 @@ pub fn revoke_own(
     owner: UserId,
     reason: RevokedReason,
 ) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
     diesel::update(
         sessions::table
             .filter(sessions::id.eq(id))
@@ -282,6 +290,7 @@ pub fn revoke_all_of(
     except: Option<SessionId>,
     reason: RevokedReason,
 ) -> QueryResult<Vec<SessionId>> {
+    let _turn = take_turn(connection)?;
     // An id that no row has keeps one statement for both cases.
     let except = except.map_or_else(String::new, |id| id.to_string());
     diesel::update(

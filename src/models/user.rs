@@ -5,6 +5,7 @@ use diesel::result::DatabaseErrorKind;
 
 use super::connection::{AnyConnection, written};
 use super::schema::{tacit_now, users};
+use super::turn::take_turn;
 use crate::error::Error;
 use crate::types::{Email, Identifier, Role, Timestamp, UserId, Username};
 
@@ -64,6 +65,7 @@ pub struct NewUser<'a> {
 
 /// Adds a user; [`Error::UsernameTaken`] or [`Error::EmailTaken`] when another has the name, also one added just now.
 pub fn insert(connection: &mut AnyConnection, new: &NewUser<'_>) -> Result<User, Error> {
+    let _turn = take_turn(connection)?;
     let inserted = diesel::insert_into(users::table)
         .values((
             users::id.eq(UserId::random()),
@@ -135,6 +137,7 @@ pub fn touch_sign_in(
     seen_version: i64,
     rehash: Option<&str>,
 ) -> QueryResult<Option<User>> {
+    let _turn = take_turn(connection)?;
     let target =
         users::table.filter(users::id.eq(id)).filter(users::version.eq(seen_version)).filter(users::disabled.eq(false));
     match rehash {
@@ -174,6 +177,7 @@ pub fn update(
     seen_version: i64,
     change: &UserChange<'_>,
 ) -> Result<Option<User>, Error> {
+    let _turn = take_turn(connection)?;
     let current: Option<User> = find(connection, id)?.filter(|user| user.version == seen_version);
     let Some(current) = current else { return Ok(None) };
     let role = change.role.map_or(current.role.as_str(), Role::as_str);
@@ -204,6 +208,7 @@ pub fn update(
 
 /// Deletes a user; sessions stay without one until the purge.
 pub fn delete(connection: &mut AnyConnection, id: UserId) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
     diesel::delete(users::table.filter(users::id.eq(id))).execute(connection)
 }
 

@@ -4,9 +4,10 @@ use actix_cors::Cors;
 use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
 
-use super::request::{header_text, named_header};
+use super::request::{header_text, log_context, named_header};
 use crate::config::Config;
 use crate::error::Error;
+use crate::logging;
 use crate::types::Origin;
 
 /// How long a browser may remember a preflight's answer, in seconds.
@@ -30,7 +31,9 @@ pub fn check(request: &HttpRequest, method: &Method, config: &Config) -> Result<
     if passes {
         Ok(())
     } else {
-        log::warn!(event = "cross_site", outcome = "refused"; "a page of another site sent an unsafe request");
+        logging::within(log_context(request), || {
+            log::warn!(event = "cross_site", outcome = "refused"; "a page of another site sent an unsafe request");
+        });
         Err(Error::CrossSite)
     }
 }

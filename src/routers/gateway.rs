@@ -8,7 +8,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpRequest, web};
 use url::{Url, form_urlencoded};
 
-use super::request::{self, named_header};
+use super::request::{self, forwarded, named_header};
 use super::respond;
 use super::shared::Shared;
 use crate::config::Config;
@@ -115,16 +115,13 @@ fn login_location(request: &HttpRequest, config: &Config) -> String {
 
 /// The address of the request that the gateway asks about, if a configured proxy forwards it and its host is listed.
 fn way_back(request: &HttpRequest, config: &Config) -> Option<Url> {
-    if !request::peer_is_trusted(request) {
-        return None;
-    }
-    let scheme = match named_header(request, "x-forwarded-proto")?.trim().to_ascii_lowercase().as_str() {
+    let scheme = match forwarded(request, "x-forwarded-proto")?.to_ascii_lowercase().as_str() {
         "https" | "wss" => "https",
         "http" | "ws" => "http",
         _ => return None,
     };
-    let host = named_header(request, "x-forwarded-host")?.trim();
-    let uri = named_header(request, "x-forwarded-uri").unwrap_or("/");
+    let host = forwarded(request, "x-forwarded-host")?;
+    let uri = forwarded(request, "x-forwarded-uri").unwrap_or("/");
     if !uri.starts_with('/') || uri.len() > MAX_RETURN_TO || host.contains(['/', '\\', '@', '?', '#']) {
         return None;
     }

@@ -37,6 +37,7 @@ pub use silent_refresh::{Mode, silent_refresh};
 
 pub use crate::services::refresh::Rotation;
 
+use crate::config::Config;
 use route::route;
 
 /// Where errors carry OAuth's own `error` member too, and every answer is `no-store`.
@@ -45,8 +46,8 @@ const OAUTH_PATHS: [&str; 1] = ["/token"];
 /// Every route: path, who may call it, and its methods. GET brings HEAD along; every path answers with and without a
 /// trailing slash; any other method is 405 with Allow.
 ///
-/// Middleware, outermost first: `observe` (id, metrics, headers, panics), CORS, and then by policy: `silent_refresh`,
-/// which checks for cross-site requests before it looks at a cookie.
+/// Middleware, outermost first: `observe` (id, metrics, headers, panics), then by policy: CORS, except for gateways, whose
+/// yes no preflight may get, and `silent_refresh`, which checks for cross-site requests before it looks at a cookie.
 pub fn routes() -> Vec<Route> {
     use Listener::{Both, Internal, Public};
     use Policy::{Anyone, Gateway, Page, RefreshCookie, SignedIn};
@@ -95,23 +96,25 @@ macro_rules! service {
         actix_web::App::new()
             .app_data(shared.clone())
             .configure(|config| $crate::routers::configure(config, &shared, $listener))
-            .wrap($crate::routers::cors(&shared))
             .wrap(actix_web::middleware::from_fn($crate::routers::observe))
     }};
 }
 
+/// The pattern of every path that no route has.
+const UNMATCHED: &str = "{unmatched:.*}";
+
 /// CORS, where origins are listed.
-pub fn cors(shared: &Shared) -> Condition<actix_cors::Cors> {
-    let config = &shared.app.config;
+fn cors(config: &Config) -> Condition<actix_cors::Cors> {
     Condition::new(!config.cross_site.allowed_origins.is_empty(), cross_site::cors(config))
 }
 
 /// Registers the routes of a listener, and 404 for everything else.
 pub fn configure(config: &mut web::ServiceConfig, shared: &Shared, listener: Listener) {
     let separate = shared.app.config.server.internal_listen.is_some();
-    let base_path = &shared.app.config.server.base_path;
     for route in routes().into_iter().filter(|route| route.answers_on(listener, separate)) {
-        route.register(config, base_path);
+        route.register(config, &shared.app.config);
     }
-    config.default_service(web::to(|| async { respond::response(&crate::error::Error::NotFound) }));
+    // Not a default service, which could not be wrapped: a listed origin's page may read this answer too.
+    let nothing = web::to(|| async { respond::response(&crate::error::Error::NotFound) });
+    config.service(web::resource(UNMATCHED).default_service(nothing).wrap(cors(&shared.app.config)));
 }

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 
 use super::request::RequestId;
 use super::shared::Shared;
-use super::{OAUTH_PATHS, respond};
+use super::{OAUTH_PATHS, UNMATCHED, respond};
 use crate::config::Config;
 use crate::error::Error;
 use crate::types::random_bytes;
@@ -47,7 +47,8 @@ pub async fn observe(
     };
     let (route, response) = match outcome {
         Ok(Ok(response)) => {
-            let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+            let route = response.request().match_pattern().filter(|route| route != UNMATCHED);
+            let route = route.unwrap_or_else(|| "unmatched".to_owned());
             let (request, response) = response.into_parts();
             (route, Ok(ServiceResponse::new(request, finish(response.map_into_boxed_body()))))
         }

@@ -8,6 +8,7 @@ use super::respond::{self, Failure};
 use super::shared::Shared;
 use crate::app::Readings;
 use crate::error::Error;
+use crate::models::migrations;
 use crate::schemas::{HealthResponse, IndexResponse, Problem, ReadinessResponse};
 
 /// A poll older than this many seconds means that revocations arrive late: not ready.
@@ -31,7 +32,10 @@ pub async fn show_health() -> HttpResponse {
     )
 )]
 pub async fn show_readiness(shared: web::Data<Shared>, request: HttpRequest) -> Result<HttpResponse, Failure> {
-    shared.blocking(&request, |_, connection| Ok(crate::models::session::now(connection)?)).await?;
+    let outdated = shared.blocking(&request, |_, connection| migrations::is_pending(connection)).await?;
+    if outdated {
+        return Err(Error::NotReady("the schema is older than this binary").into());
+    }
     let app = &shared.app;
     let age = app.revocations.polled().map(|polled| app.clock.instant().saturating_duration_since(polled).as_secs());
     match age {

@@ -52,10 +52,15 @@ pub async fn register_user(
 /// Adds a user, with the hash made on the hashing pool.
 pub async fn add_user(shared: &Shared, request: &HttpRequest, input: Input) -> Result<User, Error> {
     let registering = Registering::parse(input)?;
-    let begun = registering.clone();
-    shared.blocking(request, move |app, connection| register::begin(app, connection, &begun)).await?;
-    let hashed = registering.clone();
-    let hash = shared.hashing(move |app| hashed.hash(app)).await?;
+    let wanted = registering.clone();
+    shared.blocking(request, move |_, connection| wanted.check_free(connection)).await?;
+    let wanted = registering.clone();
+    let hash = shared
+        .hashing(move |app| {
+            wanted.check_password(app)?;
+            wanted.hash(app)
+        })
+        .await?;
     shared
         .blocking(request, move |app, connection| register::finish(app, connection, &registering, &hash, &Role::user()))
         .await

@@ -49,11 +49,18 @@ pub fn address(request: &HttpRequest) -> Option<IpAddr> {
     Some(client_address(peer, &forwarded, trusted))
 }
 
+/// A header in which a gateway describes the request that it asks about: from configured proxies only, and sent once, since
+/// of two nobody knows which is the gateway's.
+pub fn forwarded<'a>(request: &'a HttpRequest, name: &'static str) -> Option<&'a str> {
+    let mut values = request.headers().get_all(name);
+    let value = values.next().filter(|_| peer_is_trusted(request))?;
+    if values.next().is_some() { None } else { value.to_str().ok().map(str::trim) }
+}
+
 /// The method of the request that a gateway asks about: `X-Forwarded-Method` from a configured proxy, else the request's own.
 pub fn forwarded_method(request: &HttpRequest) -> Method {
-    let forwarded = named_header(request, "x-forwarded-method").filter(|_| peer_is_trusted(request));
-    forwarded
-        .and_then(|method| Method::from_bytes(method.trim().as_bytes()).ok())
+    forwarded(request, "x-forwarded-method")
+        .and_then(|method| Method::from_bytes(method.as_bytes()).ok())
         .unwrap_or_else(|| request.method().clone())
 }
 

@@ -21,11 +21,20 @@ pub struct Shown {
     pub detail: String,
     fields: Vec<FieldError>,
     challenge: Option<&'static str>,
+    cause: Option<Cause>,
+}
+
+/// What stays behind: a line in the log, written when the request's id is known.
+#[derive(Clone, Debug)]
+struct Cause {
+    level: log::Level,
+    event: &'static str,
+    message: String,
 }
 
 impl Shown {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), fields: Vec::new(), challenge: None }
+        Self { status, code, detail: detail.into(), fields: Vec::new(), challenge: None, cause: None }
     }
 
     /// The first of the refused fields.
@@ -143,8 +152,7 @@ impl ResponseError for Failure {
 
 /// The answer to an error: status, headers and what [`render`] needs for the body.
 pub fn response(error: &Error) -> HttpResponse {
-    log_cause(error);
-    let shown = Shown::from(error);
+    let shown = Shown { cause: cause_of(error), ..Shown::from(error) };
     let mut builder = HttpResponse::build(shown.status);
     add_retry_after(&mut builder, shown.status);
     if let Some(challenge) = shown.challenge {
@@ -155,14 +163,15 @@ pub fn response(error: &Error) -> HttpResponse {
     response
 }
 
-fn log_cause(error: &Error) {
-    match error {
-        Error::Internal(cause) => log::error!(event = "internal_error"; "{cause}"),
-        Error::Database(cause) => log::error!(event = "database_unavailable"; "{cause}"),
-        Error::NotReady(cause) => log::warn!(event = "not_ready"; "{cause}"),
-        Error::Overloaded => log::warn!(event = "overloaded"; "the hashing queue is full"),
-        _ => {}
-    }
+fn cause_of(error: &Error) -> Option<Cause> {
+    let (level, event, message) = match error {
+        Error::Internal(cause) => (log::Level::Error, "internal_error", cause.as_str()),
+        Error::Database(cause) => (log::Level::Error, "database_unavailable", cause.as_str()),
+        Error::NotReady(cause) => (log::Level::Warn, "not_ready", *cause),
+        Error::Overloaded => (log::Level::Warn, "overloaded", "the hashing queue is full"),
+        _ => return None,
+    };
+    Some(Cause { level, event, message: message.to_owned() })
 }
 
 fn add_retry_after(builder: &mut HttpResponseBuilder, status: StatusCode) {
@@ -200,6 +209,9 @@ pub fn render(response: HttpResponse<BoxBody>, request_id: &str, oauth: bool) ->
         }
         None => return response,
     };
+    if let Some(Cause { level, event, message }) = &shown.cause {
+        log::log!(*level, event = *event, request_id = request_id; "{message}");
+    }
     let problem = Problem {
         kind: "about:blank",
         title: shown.status.canonical_reason().unwrap_or("Error").to_owned(),

@@ -5,9 +5,9 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
 
 use super::gateway::{Mount, answer_gateway};
-use super::pages;
-use super::respond;
 use super::silent_refresh::{Mode, silent_refresh};
+use super::{cors, pages, respond};
+use crate::config::Config;
 
 /// Who may call a route. A route cannot be written without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,8 @@ impl Route {
         !separate || self.listener == listener || self.listener == Listener::Both
     }
 
-    pub(super) fn register(self, config: &mut web::ServiceConfig, base_path: &str) {
+    pub(super) fn register(self, config: &mut web::ServiceConfig, settings: &Config) {
+        let base_path = settings.server.base_path.as_str();
         let mode = match self.policy {
             Policy::Anyone => None,
             Policy::SignedIn | Policy::Page => Some(Mode::WhenNeeded),
@@ -111,20 +112,21 @@ impl Route {
         let (methods, is_page) = (self.methods.clone(), self.policy == Policy::Page);
         let resource = self.into_resource(base_path);
         let Some(mode) = mode else {
-            config.service(resource);
+            config.service(resource.wrap(cors(settings)));
             return;
         };
-        let resource = resource.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+        let signed_in = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
             let known = methods.is_empty() || methods.contains(request.method());
             async move {
                 // A method that the route lacks is 405 for everybody, and refreshes nothing.
                 if known { silent_refresh(mode, request, next).await } else { next.call(request).await }
             }
-        }));
+        });
         if is_page {
-            config.service(resource.wrap(from_fn(pages::lead_to_sign_in)));
+            let led = from_fn(pages::lead_to_sign_in);
+            config.service(resource.wrap(signed_in).wrap(led).wrap(cors(settings)));
         } else {
-            config.service(resource);
+            config.service(resource.wrap(signed_in).wrap(cors(settings)));
         }
     }
 

@@ -79,13 +79,11 @@ impl Shared {
                 work(&app, &mut connection)
             })
         });
-        match timeout(limit.saturating_mul(WORK_TIMEOUT_FACTOR), working).await {
-            Ok(done) => done.map_err(|_| Error::Internal("synchronous work panicked".to_owned()))?,
-            Err(_) => {
-                self.app.database.replace_pool(pool_number);
-                Err(Error::Database("the database did not answer in time".to_owned()))
-            }
-        }
+        let Ok(done) = timeout(limit.saturating_mul(WORK_TIMEOUT_FACTOR), working).await else {
+            self.app.database.replace_pool(pool_number);
+            return Err(Error::Database("the database did not answer in time".to_owned()));
+        };
+        done.map_err(|_| Error::Internal("synchronous work panicked".to_owned()))?
     }
 
     /// Runs work on the hashing pool; [`Error::Overloaded`] at once when its queue is full.

@@ -5,6 +5,7 @@ use actix_web::HttpRequest;
 use super::request;
 use super::shared::Shared;
 use crate::error::Error;
+use crate::logging;
 use crate::models::user::User;
 use crate::services::log_in::{self, Attempt, Outcome};
 use crate::services::passwords::Checked;
@@ -26,13 +27,11 @@ pub async fn sign_in(
 ) -> Result<Opened, Error> {
     let outcome = try_sign_in(shared, request, identifier, password, replaced).await;
     let metrics = &shared.app.metrics;
-    let context = request::log_context(request);
-    match &outcome {
+    logging::within(request::log_context(request), || match &outcome {
         Ok(opened) => {
             metrics.sign_ins.with_label_values(&[route]).inc();
             log::info!(
-                event = "sign_in", outcome = "success", request_id = context.request_id.as_str(),
-                address = context.address.as_str(), subject:% = opened.user.id,
+                event = "sign_in", outcome = "success", subject:% = opened.user.id,
                 session:% = opened.access.claims.sid; "somebody signed in"
             );
         }
@@ -44,12 +43,9 @@ pub async fn sign_in(
                 _ => "unavailable",
             };
             metrics.sign_in_failures.with_label_values(&[reason]).inc();
-            log::info!(
-                event = "sign_in", outcome = "failure", request_id = context.request_id.as_str(),
-                address = context.address.as_str(), reason = reason; "a sign-in was refused"
-            );
+            log::info!(event = "sign_in", outcome = "failure", reason = reason; "a sign-in was refused");
         }
-    }
+    });
     outcome
 }
 

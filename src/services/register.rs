@@ -50,21 +50,21 @@ impl Registering {
         }
     }
 
-    /// The name to be, if there is one.
-    pub fn username(&self) -> Option<&Username> {
-        self.username.as_ref()
-    }
-
-    /// The address to be, if there is one.
-    pub fn email(&self) -> Option<&Email> {
-        self.email.as_ref()
-    }
-
     /// The names whose reuse in the password makes it easy to guess.
     fn names(&self) -> Vec<&str> {
         let email = self.email.as_ref().map(Email::shown);
         let local = email.and_then(|email| email.split('@').next());
         self.username.as_ref().map(Username::shown).into_iter().chain(email).chain(local).collect()
+    }
+
+    /// Whether the names are free: [`Error::UsernameTaken`] or [`Error::EmailTaken`] when somebody has one.
+    pub fn check_free(&self, connection: &mut AnyConnection) -> Result<(), Error> {
+        check_free(connection, self.username.as_ref(), self.email.as_ref())
+    }
+
+    /// Whether the password will do: estimating that takes milliseconds, so not while a database connection is held.
+    pub fn check_password(&self, app: &App) -> Result<(), Error> {
+        passwords::check_new("password", &self.password, &self.names(), app.config.passwords.min_length)
     }
 
     /// Hashes the password; never on a thread that serves requests.
@@ -73,23 +73,12 @@ impl Registering {
     }
 }
 
-/// Before the hash: whether anybody may register, whether the names are free, whether the password will do.
-pub fn begin(app: &App, connection: &mut AnyConnection, registering: &Registering) -> Result<(), Error> {
-    check_free(connection, registering.username.as_ref(), registering.email.as_ref())?;
-    check_password(app, registering)
-}
-
 /// Whether anybody may register.
 pub fn check_open(app: &App) -> Result<(), Error> {
     match app.config.accounts.registration {
         Registration::Open => Ok(()),
         Registration::Closed => Err(Error::RegistrationClosed),
     }
-}
-
-/// Whether a password will do, with everything else left aside.
-pub fn check_password(app: &App, registering: &Registering) -> Result<(), Error> {
-    passwords::check_new("password", &registering.password, &registering.names(), app.config.passwords.min_length)
 }
 
 /// [`Error::UsernameTaken`] or [`Error::EmailTaken`] when somebody has a name already.

@@ -52,6 +52,8 @@ pub struct Tacit {
     child: Child,
     /// Where it listens, without a slash at the end.
     pub url: String,
+    /// Where gateways and operators ask: `server.internal_listen` if it is set, else the same.
+    pub internal: String,
     pub home: Arc<Home>,
     pub http: Client,
     log: PathBuf,
@@ -119,10 +121,16 @@ impl Setup {
             let _ = child.wait();
             panic!("the service did not start: {first} {}", std::fs::read_to_string(&log).unwrap_or_default());
         };
-        // Whatever else it prints must have a reader, or it would block.
         let url = url.to_owned();
+        let internal = if self.settings.iter().any(|(key, _)| key == "server.internal_listen") {
+            let second = lines.next().and_then(Result::ok).expect("a second line");
+            second.trim().strip_prefix("for gateways and operators: ").expect("a second address").to_owned()
+        } else {
+            url.clone()
+        };
+        // Whatever else it prints must have a reader, or it would block.
         std::thread::spawn(move || lines.for_each(drop));
-        Tacit { child, url, home, http: client(), log }
+        Tacit { child, url, internal, home, http: client(), log }
     }
 }
 
@@ -177,7 +185,9 @@ impl Tacit {
     }
 
     pub async fn wait_until_ready(&self) {
-        let ready = async || self.get("/readyz").send().await.is_ok_and(|answer| answer.status() == 200);
+        let ready = async || {
+            self.http.get(format!("{}/readyz", self.internal)).send().await.is_ok_and(|answer| answer.status() == 200)
+        };
         assert!(eventually(ready).await, "never ready: {}", self.log());
     }
 
@@ -249,7 +259,7 @@ impl Tacit {
 
     /// The value of a metric, labels included in its name; 0 if it does not exist yet.
     pub async fn metric(&self, name: &str) -> f64 {
-        let text = self.get("/metrics").send().await.unwrap().text().await.unwrap();
+        let text = self.http.get(format!("{}/metrics", self.internal)).send().await.unwrap().text().await.unwrap();
         let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
         line.and_then(|line| line.rsplit(' ').next()).map_or(0.0, |value| value.parse().expect("a number"))
     }

@@ -25,7 +25,9 @@ fn hmac_sha256(secret: &str, message: &str) -> Vec<u8> {
 
 /// The key id of a secret: the first 16 hex digits of HMAC-SHA256(key, "tacit kid").
 pub fn kid(secret: &str) -> String {
-    hmac_sha256(secret, "tacit kid").iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = hmac_sha256(secret, "tacit kid");
+    let first = digest.first_chunk::<8>().expect("eight bytes");
+    format!("{:016x}", u64::from_be_bytes(*first))
 }
 
 /// The header that the service itself writes.

@@ -35,12 +35,25 @@ pub async fn send(tacit: &Tacit, request: impl AsRef<[u8]>) -> Raw {
     receive(&mut stream).await
 }
 
+/// Reads an answer's head, whatever may follow.
+pub async fn receive_head(stream: &mut TcpStream) -> Raw {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(timeout(LIMIT, stream.read_u8()).await.expect("a head in time").expect("a head"));
+    }
+    parse(bytes)
+}
+
 /// Reads one answer up to the end of the connection.
 pub async fn receive(stream: &mut TcpStream) -> Raw {
     let mut bytes = Vec::new();
     let read = timeout(LIMIT, stream.read_to_end(&mut bytes)).await.expect("an end of the answer in time");
     // A reset behind a whole answer is what a peer that sent too much gets.
     assert!(read.is_ok() || !bytes.is_empty(), "{read:?}");
+    parse(bytes)
+}
+
+fn parse(bytes: Vec<u8>) -> Raw {
     let text = String::from_utf8(bytes).expect("UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
     let mut lines = head.split("\r\n");

@@ -1,6 +1,8 @@
 -- The database's clock, by which all sessions live; the embedded database has a function of the same name.
-CREATE FUNCTION tacit_now() RETURNS timestamp LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$ SELECT now() AT TIME ZONE 'UTC' $$;
+-- Not now(), which is when the statement began: a REISSUE that waited for the row would set rotated_at back, and the
+-- window would end early. clock_timestamp() is read again when the row changed while the statement waited for it.
+CREATE FUNCTION tacit_now() RETURNS timestamp LANGUAGE sql VOLATILE PARALLEL SAFE
+    AS $$ SELECT clock_timestamp() AT TIME ZONE 'UTC' $$;
 
 CREATE TABLE users (
     id                 TEXT      COLLATE "C" NOT NULL PRIMARY KEY,

@@ -70,7 +70,7 @@ pub struct Refreshed {
     pub refresh: Option<IssuedRefresh>,
     /// For a client that stores tokens itself and got no new one: what it may be told again (RFC 6749, section 6).
     pub echo: Echo,
-    /// When the swap was sent; without a swap, when the read began. The EMIT deadline counts from here.
+    /// When the swap was sent; without a swap (a confirm is none), when the read began. The EMIT deadline counts from here.
     pub sent_at: Instant,
 }
 
@@ -241,7 +241,7 @@ fn refresh_one(
             _ if rotation == Rotation::Never => Decision::AccessOnly { confirm: false },
             decision => decision,
         };
-        let sent_at = if writes(decision) { app.clock.instant() } else { read_at };
+        let sent_at = if stamps(decision) { app.clock.instant() } else { read_at };
         let exchange = Exchange { app, token, session, user, now, sent_at };
         if let Some(outcome) = exchange.carry_out(connection, decision, device)? {
             return Ok(outcome);
@@ -254,8 +254,10 @@ fn refresh_one(
     Err(Error::Database("a session changed under every one of several attempts to refresh it".to_owned()))
 }
 
-fn writes(decision: Decision) -> bool {
-    !matches!(decision, Decision::AccessOnly { confirm: false } | Decision::Reissue { write: false })
+/// Whether a decision's statement opens the window anew. A confirm does not: what its answer tells the client was decided
+/// by the read, and is as old as that.
+fn stamps(decision: Decision) -> bool {
+    !matches!(decision, Decision::AccessOnly { .. } | Decision::Reissue { write: false })
 }
 
 fn state_of(session: &Session, now: Timestamp) -> State {

@@ -80,7 +80,11 @@ async fn whatever_was_answered_with_success_exists_after_kill_9() {
             join_all((0..CLIENTS).map(|number| press_on(&http, &url, format!("user-{round}-{number}"), &answered)));
         // Sooner and later: while they register, while they sign in, while they refresh.
         let killing = async {
-            tokio::time::sleep(Duration::from_millis(u64::from(round * 37 % 200))).await;
+            let enough = answered.load(Ordering::Relaxed) + round * 7 % 40;
+            let deadline = Instant::now() + Duration::from_secs(1);
+            while answered.load(Ordering::Relaxed) < enough && Instant::now() < deadline {
+                tokio::task::yield_now().await;
+            }
             tacit.kill();
         };
         let (told, ()) = tokio::join!(clients, killing);

@@ -78,6 +78,13 @@ async fn outage(name: &str, breaks: impl Fn(&Proxy), mends: impl Fn(&Proxy)) {
         assert_eq!(problem(answer).await.0, 503, "{path}");
     }
 
+    for path in ["/refresh", "/logout"] {
+        let answer = tacit.post_with(path, &jar).await;
+        assert_eq!((answer.status().as_u16(), set_cookies(&answer)), (503, vec![]), "{path}");
+    }
+    let form = [("grant_type", "refresh_token"), ("refresh_token", jar.refresh())];
+    assert_eq!(tacit.post("/token").form(&form).send().await.unwrap().status(), 503);
+
     mends(&proxy);
     let mended = Instant::now();
     assert!(eventually(async || works(&tacit, &jar).await).await, "never healed: {}", tacit.log());

@@ -1,0 +1,229 @@
+//! Many sessions: what a million of them cost a refresh, what the purge costs, and how PostgreSQL updates its rows.
+
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::database::is_postgres;
+use super::load::{Connection, request};
+use super::service::{Home, Running, member, register, token_request};
+use super::table::{Table, median, percentile, spread};
+
+const WORKERS: usize = 8;
+const FEW: usize = 1_000;
+const USERS: usize = 200_000;
+const SESSIONS: usize = 1_000_000;
+const EXPIRED: usize = 100_000;
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_secs(2);
+
+/// A window that has passed before a session's turn comes again: every refresh rotates.
+const SETTINGS: [(&str, &str); 5] = [
+    ("passwords.bcrypt_cost", "4"),
+    ("sessions.max_per_user", "2000000"),
+    ("sessions.grace", "1ms"),
+    ("sessions.emit_deadline", "2s"),
+    ("log.level", "error"),
+];
+
+/// A service with live sessions that the benchmark refreshes, among however many others.
+struct Crowd {
+    home: Home,
+    service: Running,
+    /// The refresh tokens of each worker's sessions.
+    tokens: Vec<Mutex<Vec<String>>>,
+}
+
+/// What refreshing for a while showed: rotations a second, and each one's milliseconds.
+struct Refreshed {
+    rate: f64,
+    millis: Vec<f64>,
+}
+
+impl Crowd {
+    fn gather(others: usize) -> Self {
+        let home = Home::new();
+        let service = home.start(&SETTINGS);
+        if others > 0 {
+            fill(&home, others);
+        }
+        register(&service, "ada");
+        let mut connection = Connection::open(&service.address);
+        let sign_in = token_request("ada");
+        let per_worker = FEW / WORKERS;
+        let mut session = || member(&connection.exchange(&sign_in).body, "refresh_token");
+        let tokens = (0..WORKERS).map(|_| Mutex::new((0..per_worker).map(|_| session()).collect())).collect();
+        Self { home, service, tokens }
+    }
+
+    /// Every worker refreshes its sessions in turn, each with the token that its last refresh gave it.
+    fn refresh(&self, keep_going: impl Fn() -> bool + Sync) -> Refreshed {
+        let started = Instant::now();
+        let millis: Vec<f64> = std::thread::scope(|scope| {
+            let workers: Vec<_> = self
+                .tokens
+                .iter()
+                .map(|tokens| {
+                    let keep_going = &keep_going;
+                    scope.spawn(move || {
+                        let mut connection = Connection::open(&self.service.address);
+                        let mut tokens = tokens.lock().unwrap();
+                        let mut timed = Vec::new();
+                        'rounds: loop {
+                            for token in tokens.iter_mut() {
+                                if !keep_going() {
+                                    break 'rounds;
+                                }
+                                timed.push(rotate(&mut connection, token));
+                            }
+                        }
+                        timed
+                    })
+                })
+                .collect();
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        });
+        Refreshed { rate: millis.len() as f64 / started.elapsed().as_secs_f64(), millis }
+    }
+
+    fn refresh_for(&self, time: Duration) -> Refreshed {
+        let deadline = Instant::now() + time;
+        self.refresh(|| Instant::now() < deadline)
+    }
+}
+
+/// One rotation; the token becomes its successor.
+fn rotate(connection: &mut Connection, token: &mut String) -> f64 {
+    const COOKIE: &str = "set-cookie: tacit-refresh=";
+    let sent = request("GET", "/protected", &[("Cookie", &format!("tacit-refresh={token}"))], "");
+    let before = Instant::now();
+    let answer = connection.exchange(&sent);
+    let millis = before.elapsed().as_secs_f64() * 1000.0;
+    let start = answer.head.find(COOKIE).unwrap_or_else(|| panic!("not rotated: {}", answer.head)) + COOKIE.len();
+    let end = answer.head[start..].find(';').unwrap();
+    answer.head[start..start + end].clone_into(token);
+    millis
+}
+
+/// Users and sessions of theirs that nobody holds a token of.
+fn fill(home: &Home, sessions: usize) {
+    let (series, id, now, blob) = if is_postgres() {
+        (
+            "generate_series(1, {n}) AS numbers(n)",
+            "gen_random_uuid()::text",
+            "tacit_now()",
+            "decode(repeat('00', 32), 'hex')",
+        )
+    } else {
+        (
+            "(WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {n}) SELECT n FROM numbers)",
+            "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))",
+            "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+            "zeroblob(32)",
+        )
+    };
+    let (later, user_id) = if is_postgres() {
+        (format!("{now} + interval '90 days'"), "'u' || (n % {users})")
+    } else {
+        ("strftime('%Y-%m-%d %H:%M:%f', 'now', '+90 days')".to_owned(), "'u' || (n % {users})")
+    };
+    let user_id = user_id.replace("{users}", &USERS.to_string());
+    home.database.execute(&format!(
+        "INSERT INTO users (id, username, username_canonical, password_hash, role, created_at, updated_at) \
+         SELECT {user_id}, {user_id}, {user_id}, '!', 'user', {now}, {now} FROM {}",
+        series.replace("{n}", &USERS.to_string())
+    ));
+    home.database.execute(&format!(
+        "INSERT INTO sessions (id, user_id, secret_hash, created_at, authenticated_at, expires_at, idle_timeout) \
+         SELECT {id}, {user_id}, {blob}, {now}, {now}, {later}, 1209600 FROM {}",
+        series.replace("{n}", &sessions.to_string())
+    ));
+    if is_postgres() {
+        home.database.execute("ANALYZE");
+    }
+}
+
+/// Sessions whose absolute limit passed two days ago.
+fn add_expired(home: &Home, count: usize) {
+    let past = if is_postgres() {
+        "tacit_now() - interval '2 days'"
+    } else {
+        "strftime('%Y-%m-%d %H:%M:%f', 'now', '-2 days')"
+    };
+    home.database.execute(&format!("UPDATE sessions SET expires_at = {past} WHERE id IN (SELECT id FROM sessions WHERE user_id LIKE 'u%' AND expires_at > {past} LIMIT {count})"));
+}
+
+pub fn run(table: &mut Table) {
+    let database = if is_postgres() { "PostgreSQL" } else { "SQLite" };
+    let (few, many) = (Crowd::gather(0), Crowd::gather(SESSIONS));
+    drop((few.refresh_for(ROUND), many.refresh_for(ROUND)));
+    let mut pairs: Vec<(Refreshed, Refreshed)> =
+        (0..ROUNDS).map(|_| (many.refresh_for(ROUND), few.refresh_for(ROUND))).collect();
+    let rates: Vec<f64> = pairs.iter().map(|(many, few)| many.rate / few.rate).collect();
+    let latencies: Vec<f64> = pairs
+        .iter_mut()
+        .map(|(many, few)| percentile(&mut many.millis, 99) / percentile(&mut few.millis, 99))
+        .collect();
+    let rate = median(pairs.iter().map(|(many, _)| many.rate).collect());
+    let what = format!("refresh among 1,000,000 sessions beside 1,000, {database}");
+    table.row(&format!("{what}: rate"), format!("{}, {rate:.0} refreshes/s", spread(&rates, "")), "0.9 to 1.1");
+    table.row(&format!("{what}: p99"), spread(&latencies, ""), "0.9 to 1.1");
+    drop(few);
+
+    let slowed: Vec<f64> = (0..3).map(|_| purge_beside_refresh(&many)).collect();
+    let what = format!("p99 of a refresh while 100,000 sessions are purged, {database}");
+    table.row(&what, format!("{} of its base", spread(&slowed, "")), "under 2");
+    drop(many);
+    updates_in_place(table, database);
+}
+
+/// How much the purge of [`EXPIRED`] sessions raises the p99 of refreshes that go on beside it.
+fn purge_beside_refresh(crowd: &Crowd) -> f64 {
+    add_expired(&crowd.home, EXPIRED);
+    let base = percentile(&mut crowd.refresh_for(ROUND * 2).millis, 99);
+    let mut purge = Command::new(env!("CARGO_BIN_EXE_tacit"))
+        .env_clear()
+        .current_dir(crowd.home.directory.path())
+        .args(["purge", "--set", &format!("database.url={}", crowd.home.database.url())])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let running = Mutex::new(&mut purge);
+    let mut beside = crowd.refresh(|| running.lock().unwrap().try_wait().unwrap().is_none());
+    let left = crowd.home.database.number("SELECT count(*) AS value FROM sessions WHERE user_id LIKE 'u%'");
+    assert!(usize::try_from(left).unwrap() < SESSIONS, "nothing was purged");
+    percentile(&mut beside.millis, 99) / base
+}
+
+/// 100,000 refreshes of 1,000 sessions: no row more, and on PostgreSQL no index touched and no page more.
+fn updates_in_place(table: &mut Table, database: &str) {
+    const REFRESHES: usize = 100_000;
+    let crowd = Crowd::gather(0);
+    let rows = |crowd: &Crowd| crowd.home.database.number("SELECT count(*) AS value FROM sessions");
+    let (before, size_before) = (rows(&crowd), table_size(&crowd.home));
+    let counter = std::sync::atomic::AtomicUsize::new(0);
+    crowd.refresh(|| counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < REFRESHES);
+    assert_eq!(rows(&crowd), before);
+    table.row(&format!("rows after 100,000 refreshes of 1,000 sessions, {database}"), format!("{before}"), "1,000");
+    if is_postgres() {
+        let size = table_size(&crowd.home);
+        let measured = format!("{} kB, before {} kB", size / 1024, size_before / 1024);
+        table.row("size of the sessions table after 100,000 refreshes", measured, "constant");
+        // The statistics arrive a little later.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let statistic = |column: &str| {
+            let query = format!("SELECT {column} AS value FROM pg_stat_user_tables WHERE relname = 'sessions'");
+            crowd.home.database.number(&query)
+        };
+        while statistic("n_tup_upd") < i64::try_from(REFRESHES).unwrap() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let share = statistic("n_tup_hot_upd") as f64 / statistic("n_tup_upd") as f64;
+        table.row("heap-only updates (HOT)", format!("{:.1} %", share * 100.0), "more than 95 %");
+    }
+}
+
+fn table_size(home: &Home) -> i64 {
+    if is_postgres() { home.database.number("SELECT pg_relation_size('sessions') AS value") } else { 0 }
+}

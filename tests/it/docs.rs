@@ -1,0 +1,87 @@
+//! Lists that could rot: what the documentation names is compared with what the code knows.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The string literals of a source, without its comments.
+fn literals(source: &str) -> BTreeSet<String> {
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| line.split('"').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// Every code of a problem document and of OAuth's errors.
+fn error_codes() -> BTreeSet<String> {
+    // Fields of requests, and a part of a media type.
+    const OTHERS: [&str; 4] = ["email", "json", "password", "username"];
+    let mut codes = literals(&read("src/routers/respond.rs"));
+    codes.retain(|literal| is_word(literal) && !OTHERS.contains(&literal.as_str()));
+    let oauth = literals(&read("src/routers/token.rs"));
+    codes.extend(oauth.into_iter().filter(|literal| {
+        ["invalid_", "unsupported_", "unauthorized_"].iter().any(|begin| literal.starts_with(begin)) && is_word(literal)
+    }));
+    codes
+}
+
+fn metric_names() -> BTreeSet<String> {
+    let names = literals(&read("src/app/metrics.rs"));
+    names.into_iter().filter(|literal| literal.starts_with("tacit_") && is_word(literal)).collect()
+}
+
+fn missing(names: &BTreeSet<String>, page: &str) -> Vec<String> {
+    names.iter().filter(|name| !page.contains(&format!("`{name}`"))).cloned().collect()
+}
+
+#[test]
+fn the_codes_are_found_in_the_source() {
+    let codes = error_codes();
+    for code in [
+        "not_authenticated",
+        "invalid_credentials",
+        "invalid_token",
+        "token_expired",
+        "session_expired",
+        "session_unknown",
+        "user_disabled",
+        "token_reuse",
+        "session_revoked",
+        "session_superseded",
+        "session_limit",
+        "username_taken",
+        "email_taken",
+        "weak_password",
+        "cross_site",
+        "overloaded",
+        "database_unavailable",
+        "invalid_grant",
+        "unsupported_grant_type",
+        "method_not_allowed",
+        "temporarily_unavailable",
+        "internal_error",
+        "conflict",
+    ] {
+        assert!(codes.contains(code), "{code}");
+    }
+    assert!(metric_names().contains("tacit_sign_ins_total"));
+    let page = "`conflict` stands here";
+    assert!(!missing(&codes, page).contains(&"conflict".to_owned()));
+    assert!(missing(&codes, page).contains(&"overloaded".to_owned()));
+}
+
+#[test]
+fn every_error_code_is_documented() {
+    assert_eq!(missing(&error_codes(), &read("docs/api-design.md")), Vec::<String>::new(), "docs/api-design.md");
+}
+
+#[test]
+fn every_metric_is_documented() {
+    assert_eq!(missing(&metric_names(), &read("docs/operations.md")), Vec::<String>::new(), "docs/operations.md");
+}
