@@ -2,20 +2,25 @@
 //!
 //! One struct per concern; each field's doc names its key. Every problem is found before any is reported.
 
+mod accounts;
+mod browsers;
+mod database;
 mod load;
+mod log;
 mod network;
 mod secrets;
-mod sections;
+mod sessions;
 mod settings;
 mod value;
 
+pub use accounts::{AccountsConfig, OAuthConfig, PasswordsConfig, Registration};
+pub use browsers::{CookiesConfig, CrossSiteConfig, GatewayConfig, SameSite};
+pub use database::{DataConfig, DatabaseConfig, DatabaseUrl};
 pub use load::{Loaded, Overrides, load};
+pub use log::{LogConfig, LogFormat};
 pub use network::ServerConfig;
 pub use secrets::{KeyRing, generate_secret_file};
-pub use sections::{
-    AccountsConfig, CookiesConfig, CrossSiteConfig, DataConfig, DatabaseConfig, DatabaseUrl, GatewayConfig, LogConfig,
-    LogFormat, OAuthConfig, OnLimit, OnTheft, PasswordsConfig, Registration, SameSite, SessionsConfig, TokensConfig,
-};
+pub use sessions::{OnLimit, OnTheft, SessionsConfig, TokensConfig};
 pub use settings::{Problem, Reader, Settings};
 
 /// Everything that can be configured, checked.

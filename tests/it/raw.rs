@@ -11,7 +11,6 @@ use crate::app::{LIMIT, Tacit};
 #[derive(Debug)]
 pub struct Raw {
     pub status: u16,
-    pub version: String,
     pub headers: HeaderMap,
     pub body: String,
 }
@@ -58,12 +57,12 @@ fn parse(bytes: Vec<u8>) -> Raw {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
     let mut lines = head.split("\r\n");
     let mut first = lines.next().expect("a status line").split(' ');
-    let version = first.next().expect("a version").to_owned();
+    assert!(first.next().is_some(), "a version");
     let status = first.next().and_then(|status| status.parse().ok()).expect("a status");
     let mut headers = HeaderMap::new();
     for line in lines {
         let (name, value) = line.split_once(": ").expect("a header");
         headers.append(HeaderName::try_from(name).expect("a name"), HeaderValue::try_from(value).expect("a value"));
     }
-    Raw { status, version, headers, body: body.to_owned() }
+    Raw { status, headers, body: body.to_owned() }
 }

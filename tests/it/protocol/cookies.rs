@@ -56,7 +56,7 @@ async fn of_two_living_sessions_the_later_absolute_end_counts_and_the_other_rest
 }
 
 /// What happens to the newest session.
-async fn end_newest(tacit: &Tacit, statement: &str) {
+fn end_newest(tacit: &Tacit, statement: &str) {
     let newest = "SELECT id AS value FROM sessions ORDER BY created_at DESC LIMIT 1";
     let id = tacit.home.database.texts(newest).remove(0).expect("an id");
     assert_eq!(tacit.home.database.execute(&format!("{statement} WHERE id = '{id}'")), 1);
@@ -74,7 +74,7 @@ async fn when_the_best_session_is_gone_or_has_ended_another_ones_cookie_is_tried
         "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'superseded'",
     ] {
         let newer = tacit.log_in("ada").await;
-        end_newest(&tacit, ended).await;
+        end_newest(&tacit, ended);
         assert_eq!(present(&tacit, newer.refresh()).await.status, 401);
         for cookies in orders(living.refresh(), newer.refresh()) {
             let answer = visit(&tacit, &cookies).await;
@@ -88,10 +88,10 @@ async fn when_the_best_session_is_gone_or_has_ended_another_ones_cookie_is_tried
 async fn two_ended_sessions_are_refused_as_the_best_one_is() {
     let tacit = wide().start().await;
     let older = tacit.new_session("ada").await;
-    end_newest(&tacit, "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'evicted'").await;
+    end_newest(&tacit, "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'evicted'");
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let newer = tacit.log_in("ada").await;
-    end_newest(&tacit, "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'superseded'").await;
+    end_newest(&tacit, "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'superseded'");
     for cookies in orders(older.refresh(), newer.refresh()) {
         let answer = visit(&tacit, &cookies).await;
         assert_eq!(answer.outcome(), (401, "session_superseded"));
