@@ -36,7 +36,8 @@
   }
 
   const sentence = (error) => {
-    if (!error.code) return say.offline;
+    // A request that got no answer, or none of ours (a DOMException has a number there).
+    if (typeof error.code !== "string") return say.offline;
     // English tells the reasons apart; the sentences of the other languages hold for all of them.
     if (error.code === "weak_password" && document.documentElement.lang === "en") return `${error.detail}.`;
     return errors[error.code] ?? errors.internal_error;
