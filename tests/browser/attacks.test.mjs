@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { join } from "node:path";
 
-import { PASSWORD, register, signIn, startBrowser, startSite, startTacit } from "./harness.mjs";
+import { PASSWORD, SHOTS, register, signIn, startBrowser, startSite, startTacit } from "./harness.mjs";
 
 let tacit;
 let browser;
@@ -99,6 +100,17 @@ for (const host of ["evil.localhost", "localhost", "127.0.0.1"]) {
         assert.ok([401, 403, 415].includes(status), `${enctype} ${path}: ${status}`);
       }
     }
+
+    // What the person sees of it.
+    await evil.goto(site.origin(host));
+    await evil.evaluate((action) => {
+      const form = Object.assign(document.createElement("form"), { action, method: "post" });
+      document.body.append(form);
+      form.submit();
+    }, `${tacit.url}/logout`);
+    await evil.waitForURL(`${tacit.url}/logout`);
+    assert.match(await evil.textContent("[role=alert]"), /another site/);
+    await evil.screenshot({ path: join(SHOTS, "refused-en-light-wide.png") });
 
     // No frame, and no window whose text could be read.
     await evil.goto(site.origin(host));

@@ -13,17 +13,16 @@ const MAX_LENGTH: usize = 4096;
 pub fn way_back(request: &HttpRequest, config: &Config) -> Option<String> {
     let mut wishes = form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name == "return_to");
     let (_, wish) = wishes.next()?;
-    if wishes.next().is_some() { None } else { allowed(&wish, config) }
+    if wishes.next().is_some() { None } else { allowed(&wish, &config.server.public_url, &config.gateway.return_hosts) }
 }
 
 /// A path of our own origin, or a URL whose host is listed, as a browser will read it.
 ///
 /// What is checked is what is answered: the parsed and rewritten form, never the text as it came.
-fn allowed(wish: &str, config: &Config) -> Option<String> {
+fn allowed(wish: &str, public_url: &Origin, return_hosts: &[String]) -> Option<String> {
     if wish.len() > MAX_LENGTH || wish.chars().any(|c| c.is_control() || c == '\\') {
         return None;
     }
-    let public_url = &config.server.public_url;
     if wish.starts_with('/') {
         let base = Url::parse(&public_url.to_string()).ok()?;
         let url = base.join(wish).ok()?;
@@ -39,7 +38,7 @@ fn allowed(wish: &str, config: &Config) -> Option<String> {
         _ => return None,
     };
     let host = url.host_str()?;
-    let listed = config.gateway.return_hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host));
+    let listed = return_hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host));
     let ours = || Origin::parse(&url.origin().ascii_serialization()).is_some_and(|origin| public_url.matches(&origin));
     let good = (encrypted || public_url.is_development())
         && url.username().is_empty()
@@ -70,4 +69,33 @@ pub fn form_targets(config: &Config) -> String {
     let listed = config.gateway.return_hosts.iter().filter(is_name);
     let targets = listed.flat_map(|host| schemes.iter().map(move |scheme| format!("{scheme}://{host}:*")));
     std::iter::once("'self'".to_owned()).chain(targets).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        /// What is allowed leads, as a browser reads it, to our own origin or to a listed host; whatever was wished for.
+        #[test]
+        fn no_wish_leads_to_a_place_that_is_not_allowed(
+            wish in r"(https?:|HTTPS:|javascript:|/|//|\\|)([/\\@:?#.%\t\r\n a]|evil\.example|shop\.example|localhost|%2f|%5c|%00){0,12}",
+            development in any::<bool>(),
+        ) {
+            let public_url = if development { "http://localhost:8080" } else { "https://auth.example" };
+            let hosts = ["shop.example".to_owned()];
+            let Some(arrival) = allowed(&wish, &Origin::parse(public_url).unwrap(), &hosts) else { return Ok(()) };
+            let base = Url::parse(public_url).unwrap();
+            let url = base.join(&arrival).unwrap();
+            prop_assert!(url.origin() == base.origin() || url.host_str() == Some("shop.example"), "{wish:?}: {arrival}");
+            prop_assert!(url.scheme() == "https" || development && url.scheme() == "http", "{wish:?}: {arrival}");
+            prop_assert!(url.username().is_empty() && url.password().is_none(), "{wish:?}: {arrival}");
+            prop_assert!(arrival.bytes().all(|byte| byte.is_ascii_graphic()), "{wish:?}: {arrival:?}");
+            prop_assert!(!arrival.starts_with("//"), "{wish:?}: {arrival}");
+        }
+    }
 }

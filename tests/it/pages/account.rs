@@ -98,3 +98,27 @@ async fn a_method_that_a_page_lacks_is_405_also_for_a_stranger() {
         assert_eq!((answer.status().as_u16(), header(&answer, "allow")), (405, allow), "{path}");
     }
 }
+
+#[tokio::test]
+async fn without_a_database_pages_say_so_and_leave_the_cookies_alone() {
+    let tacit = Tacit::start().await;
+    let jar = tacit.new_session("ada").await;
+    tacit.home.database.execute("ALTER TABLE users RENAME TO away");
+    for jar in [jar.clone(), jar.without_access()] {
+        let answer = open_with(&tacit, "/account", &jar).await;
+        assert_eq!((answer.status().as_u16(), header(&answer, "retry-after")), (503, "1"));
+        assert!(set_cookies(&answer).is_empty());
+        assert!(page(answer).await.contains("Too busy right now."));
+        let answer = tacit.get("/account").header("accept", "application/json");
+        let answer = answer.header("cookie", jar.header()).send().await.unwrap();
+        assert_eq!(problem(answer).await, (503, "database_unavailable".to_owned()));
+    }
+    assert_eq!(open_with(&tacit, "/login", &jar.without_access()).await.status(), 200);
+    for path in ["/login", "/register"] {
+        let answer = super::sign_in(&tacit, path, "ada").await;
+        assert_eq!((answer.status().as_u16(), header(&answer, "retry-after")), (503, "1"));
+        assert!(page(answer).await.contains("Too busy right now."), "{path}");
+    }
+    tacit.home.database.execute("ALTER TABLE away RENAME TO users");
+    assert_eq!(open_with(&tacit, "/account", &jar.without_access()).await.status(), 200);
+}
