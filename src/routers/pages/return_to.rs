@@ -77,15 +77,47 @@ mod tests {
 
     use super::*;
 
+    const PIECES: &[&str] = &[
+        "/",
+        "/",
+        "//",
+        "/.",
+        "/..",
+        "\\",
+        "@",
+        ":",
+        ":1",
+        "?",
+        "#",
+        "%2e",
+        "%2f",
+        "%5c",
+        "\t",
+        "\r\n",
+        " ",
+        "\0",
+        "https:",
+        "http://",
+        "HTTPS://",
+        "javascript:",
+        "data:",
+        "evil.example",
+        "shop.example",
+        "localhost:8080",
+        "x",
+        "안",
+    ];
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         /// What is allowed leads, as a browser reads it, to our own origin or to a listed host; whatever was wished for.
         #[test]
         fn no_wish_leads_to_a_place_that_is_not_allowed(
-            wish in r"(https?:|HTTPS:|javascript:|/|//|\\|)([/\\@:?#.%\t\r\n a]|evil\.example|shop\.example|localhost|%2f|%5c|%00){0,12}",
+            pieces in prop::collection::vec(prop::sample::select(PIECES), 0..8),
             development in any::<bool>(),
         ) {
+            let wish = pieces.concat();
             let public_url = if development { "http://localhost:8080" } else { "https://auth.example" };
             let hosts = ["shop.example".to_owned()];
             let Some(arrival) = allowed(&wish, &Origin::parse(public_url).unwrap(), &hosts) else { return Ok(()) };
