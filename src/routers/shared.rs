@@ -13,7 +13,7 @@ use crate::logging;
 use crate::models::AnyConnection;
 
 /// A request's statements together may take this many times `database.acquire_timeout`.
-const WORK_TIMEOUT_FACTOR: u32 = 5;
+const WORK_TIMEOUT_FACTOR: u32 = 3;
 
 /// The application, and permits for its database connections.
 pub struct Shared {
