@@ -88,13 +88,14 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// The application for one listener, as the server and tests build it.
+/// The application for one listener, as the server and tests build it; a third argument configures routes of a test's own.
 #[macro_export]
 macro_rules! service {
-    ($shared:expr, $listener:expr) => {{
+    ($shared:expr, $listener:expr $(, $extra:expr)?) => {{
         let shared: actix_web::web::Data<$crate::routers::Shared> = $shared;
         actix_web::App::new()
             .app_data(shared.clone())
+            $(.configure($extra))?
             .configure(|config| $crate::routers::configure(config, &shared, $listener))
             .wrap(actix_web::middleware::from_fn($crate::routers::observe))
     }};
@@ -114,7 +115,7 @@ pub fn configure(config: &mut web::ServiceConfig, shared: &Shared, listener: Lis
     for route in routes().into_iter().filter(|route| route.answers_on(listener, separate)) {
         route.register(config, &shared.app.config);
     }
-    // Not a default service, which could not be wrapped: a listed origin's page may read this answer too.
+    // Not a default service, which cannot be wrapped: a listed origin's page may read this answer too.
     let nothing = web::to(|| async { respond::response(&crate::error::Error::NotFound) });
     config.service(web::resource(UNMATCHED).default_service(nothing).wrap(cors(&shared.app.config)));
 }

@@ -15,19 +15,6 @@ use tempfile::TempDir;
 
 use crate::problems;
 
-/// The application as [`tacit::service`] builds it, with routes of the test's own first: what stands behind all of the
-/// service's is never reached.
-macro_rules! service_with {
-    ($shared:expr, $(($path:literal, $handler:ident)),+) => {{
-        let shared: web::Data<Shared> = $shared.clone();
-        actix_web::App::new()
-            .app_data(shared.clone())
-            $(.route($path, web::to($handler)))+
-            .configure(|config| tacit::routers::configure(config, &shared, Listener::Public))
-            .wrap(actix_web::middleware::from_fn(tacit::routers::observe))
-    }};
-}
-
 fn shared(directory: &TempDir) -> web::Data<Shared> {
     let data = directory.path().display();
     let set = [("data.dir", data.to_string()), ("database.url", format!("sqlite://{data}/tacit.db"))];
@@ -56,7 +43,10 @@ async fn panic_while_hashing(shared: web::Data<Shared>) -> HttpResponse {
 async fn a_handler_that_panics_is_a_500_problem_and_the_service_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let shared = shared(&directory);
-    let service = init_service(service_with!(shared, ("/boom", panic_at_once))).await;
+    let app = tacit::service!(shared.clone(), Listener::Public, |config: &mut web::ServiceConfig| {
+        config.route("/boom", web::to(panic_at_once));
+    });
+    let service = init_service(app).await;
     for count in 1..=3 {
         let request = TestRequest::get().uri("/boom").insert_header(("x-request-id", "the-one")).to_request();
         let answer = match try_call_service(&service, request).await {
@@ -86,7 +76,9 @@ async fn a_handler_that_panics_is_a_500_problem_and_the_service_goes_on() {
 async fn work_that_panics_on_another_thread_is_an_error_and_the_threads_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let shared = shared(&directory);
-    let app = service_with!(shared, ("/blocking", panic_in_blocking_work), ("/hashing", panic_while_hashing));
+    let app = tacit::service!(shared.clone(), Listener::Public, |config: &mut web::ServiceConfig| {
+        config.route("/blocking", web::to(panic_in_blocking_work)).route("/hashing", web::to(panic_while_hashing));
+    });
     let service = init_service(app).await;
     // More often than there are connections, permits or hashing threads to lose.
     for _ in 0..30 {
