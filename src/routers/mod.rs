@@ -83,7 +83,7 @@ pub fn routes() -> Vec<Route> {
         route("/openapi.json", Anyone, Public).get(docs::show_openapi),
         route("/docs", Anyone, Public).get(docs::show_docs),
         route("/docs/{file}", Anyone, Public).get(docs::show_docs_file),
-        route("/assets/{file}", Anyone, Public).get(pages::show_asset),
+        route("/assets/tacit/{file}", Anyone, Public).get(pages::show_asset),
         route("/", Anyone, Public).get(operations::show_index),
     ]
 }

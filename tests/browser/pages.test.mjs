@@ -168,6 +168,66 @@ test("a tab whose browser signed in anew goes on, as whoever that was", async ()
   await done(page);
 });
 
+test("a request that a newer sign-in superseded is repeated once, and no more", async () => {
+  await register(tacit, "rep");
+  const page = await open();
+  await signIn(page, tacit, "rep");
+  await page.waitForSelector("#devices li");
+  let superseded = 1;
+  let answered = 0;
+  await page.route("**/me", async (route) => {
+    if (superseded > 0) {
+      superseded -= 1;
+      await route.fulfill({ status: 401, json: { status: 401, code: "session_superseded" } });
+    } else {
+      answered += 1;
+      await route.continue();
+    }
+  });
+  await until(() => answered > 1, "the page goes on asking");
+  assert.equal(page.url(), `${tacit.url}/account`);
+  // Twice in a row it goes to the sign-in page, which leads back, since the session is good.
+  const left = page.waitForRequest(`${tacit.url}/login?return_to=/account`);
+  superseded = 2;
+  await left;
+  assert.equal(superseded, 0);
+  await page.waitForURL(`${tacit.url}/account`);
+  await done(page);
+});
+
+test("the page asks about its session each second while somebody looks, and not at all otherwise", async () => {
+  await register(tacit, "see");
+  const page = await open();
+  await page.addInitScript(() => {
+    let looking = "visible";
+    Object.defineProperty(document, "visibilityState", { get: () => looking });
+    window.look = (state) => {
+      looking = state;
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+  });
+  await signIn(page, tacit, "see");
+  await page.waitForSelector("#devices li");
+  let asked = 0;
+  page.on("request", (request) => {
+    if (request.url().endsWith("/me")) asked += 1;
+  });
+  const began = Date.now();
+  await until(() => asked >= 3, "three questions");
+  assert.ok(Date.now() - began > 1500, "not more than about one each second");
+  await page.evaluate(() => window.look("hidden"));
+  asked = 0;
+  const listed = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith("/sessions")) listed.push(request);
+  });
+  await new Promise((wait) => setTimeout(wait, 3000));
+  assert.ok(asked <= 1, `${asked} questions of a hidden page`);
+  await page.evaluate(() => window.look("visible"));
+  await until(() => asked >= 2 && listed.length === 1, "it asks again, and for the devices too");
+  await done(page);
+});
+
 const LONG = "A rather long name, 안녕하세요 こんにちは, as people have them";
 const LOOKS = [];
 for (const language of ["en", "ja", "ko"]) {

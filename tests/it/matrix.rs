@@ -79,13 +79,13 @@ const MATRIX: [(&str, &str, [u16; 8]); 43] = [
     ("GET", "/metrics", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/docs", [200, 200, 200, 200, 200, 200, 200, 200]),
-    ("GET", "/assets/{file}", [200, 200, 200, 200, 200, 200, 200, 200]),
+    ("GET", "/assets/tacit/{file}", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/docs/{file}", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/", [200, 200, 200, 200, 200, 200, 200, 200]),
 ];
 
 fn concrete(path: &str) -> String {
-    path.replace("/assets/{file}", "/assets/style.css")
+    path.replace("/assets/tacit/{file}", "/assets/tacit/style.css")
         .replace("{id}", "00000000-0000-4000-8000-000000000000")
         .replace("{file}", "swagger-ui.css")
         .replace("{role}", "admin")

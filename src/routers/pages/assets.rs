@@ -1,4 +1,4 @@
-//! The pages' style, script and icon, from the binary.
+//! The pages' style, script and icon, from the binary. Behind a gateway the app has an `/assets` of its own, hence the name.
 
 use std::sync::LazyLock;
 
@@ -37,12 +37,12 @@ fn asset(name: &'static str, content_type: &'static str, bytes: &'static str) ->
 /// The address of a file, with its version, so that it may be kept for ever.
 pub fn url(base_path: &str, name: &str) -> String {
     let version = ASSETS.iter().find(|asset| asset.name == name).map_or("", |asset| asset.version.as_str());
-    format!("{base_path}/assets/{name}?v={version}")
+    format!("{base_path}/assets/tacit/{name}?v={version}")
 }
 
 /// The pages' scripts and styles.
 #[utoipa::path(
-    get, path = "/assets/{file}", tag = "pages", operation_id = "show_asset",
+    get, path = "/assets/tacit/{file}", tag = "pages", operation_id = "show_asset",
     params(("file" = String, Path, description = "The file's name")),
     responses(
         (status = 200, description = "The file"),

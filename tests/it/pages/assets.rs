@@ -5,7 +5,7 @@ use crate::app::{Tacit, problem};
 async fn what_a_page_names_is_there_and_may_be_kept_for_ever() {
     let tacit = Tacit::start().await;
     let html = page(open(&tacit, "/login").await).await;
-    let named: Vec<&str> = html.split('"').filter(|part| part.starts_with("/assets/")).collect();
+    let named: Vec<&str> = html.split('"').filter(|part| part.starts_with("/assets/tacit/")).collect();
     assert!(named.len() >= 2, "{html}");
     for path in named {
         let answer = tacit.get(path).send().await.unwrap();
@@ -33,10 +33,10 @@ async fn files_have_their_types_and_others_are_not_there() {
         ("account.js", "text/javascript; charset=utf-8"),
         ("icon.svg", "image/svg+xml; charset=utf-8"),
     ] {
-        let answer = tacit.get(&format!("/assets/{file}")).send().await.unwrap();
+        let answer = tacit.get(&format!("/assets/tacit/{file}")).send().await.unwrap();
         assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (200, kind));
     }
-    for path in ["/assets/none.css", "/assets/..%2fCargo.toml", "/assets/"] {
+    for path in ["/assets/tacit/none.css", "/assets/tacit/..%2fCargo.toml", "/assets/tacit/"] {
         assert_eq!(problem(tacit.get(path).send().await.unwrap()).await.0, 404, "{path}");
     }
 }

@@ -160,7 +160,7 @@ async fn below_a_base_path_every_link_and_form_stays_below_it() {
     // The address that it prints has the base path in it.
     let tacit = Setup::default().set("server.base_path", "/auth").start().await;
     let html = page(open(&tacit, "/login").await).await;
-    assert!(html.contains("action=\"/auth/login\"") && html.contains("href=\"/auth/assets/"), "{html}");
+    assert!(html.contains("action=\"/auth/login\"") && html.contains("href=\"/auth/assets/tacit/"), "{html}");
     let answer = sign_in(&tacit, "/register", "ada").await;
     assert_eq!((answer.status().as_u16(), location(&answer)), (303, "/auth/account"));
     assert_eq!(location(&open(&tacit, "/account").await), "/auth/login?return_to=/auth/account");
