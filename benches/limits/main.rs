@@ -51,5 +51,8 @@ fn main() {
     if wanted("scale") {
         scale::run(&mut table);
     }
+    if wanted("updates") {
+        scale::updates_in_place(&mut table);
+    }
     table.print();
 }
