@@ -15,6 +15,8 @@ pub struct Metrics {
     pub refreshes: IntCounterVec,
     /// Rotations whose cookies were held back because the response was late or the session ended meanwhile.
     pub cookies_withheld: IntCounterVec,
+    /// Rotations whose refresh cookie the client never showed: its predecessor came back instead.
+    pub cookies_lost: IntCounter,
     /// Time from a request's arrival to its answer's headers.
     pub request_seconds: HistogramVec,
     hash_queue_waiting: IntGauge,
@@ -86,6 +88,10 @@ impl Metrics {
                 "tacit_cookies_withheld_total",
                 "Refreshes whose cookies were held back before the answer went out.",
                 "reason",
+            ),
+            cookies_lost: counter(
+                "tacit_cookie_never_came_back_total",
+                "Rotations whose refresh cookie never came back: its predecessor was presented after the window.",
             ),
             hash_queue_waiting: gauge("tacit_hash_queue_waiting", "Sign-ins that wait for a hashing thread."),
             pool_connections: gauge("tacit_database_connections", "Open database connections."),

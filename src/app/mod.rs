@@ -4,11 +4,13 @@ mod hasher;
 mod keys;
 mod metrics;
 mod revocations;
+mod rotations;
 
 pub use hasher::Hasher;
 pub use keys::{AccessKey, AccessKeys, RefreshKeys};
 pub use metrics::{Metrics, Readings};
 pub use revocations::{Polled, Revocations};
+pub use rotations::{Place, Rotations};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -31,6 +33,8 @@ pub struct App {
     pub hasher: Hasher,
     /// Revoked sessions and stale users.
     pub revocations: Revocations,
+    /// Where this replica's last rotations happened.
+    pub rotations: Rotations,
     /// What operators watch.
     pub metrics: Metrics,
 }
@@ -49,6 +53,7 @@ impl App {
             refresh_keys,
             hasher,
             revocations: Revocations::new(remembered),
+            rotations: Rotations::default(),
             metrics: Metrics::new(),
             clock,
             config,

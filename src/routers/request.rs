@@ -7,12 +7,16 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::shared::Shared;
+use crate::app::Place;
 use crate::logging;
 use crate::models::session::Device;
 use crate::types::client_address;
 
 /// Longest User-Agent that is kept, in characters.
 const MAX_USER_AGENT: usize = 256;
+
+/// Longest host and longest path that are kept, in characters.
+const MAX_PLACE: usize = 256;
 
 /// The request's id, in its extensions.
 #[derive(Clone, Debug)]
@@ -62,6 +66,15 @@ pub fn forwarded_method(request: &HttpRequest) -> Method {
     forwarded(request, "x-forwarded-method")
         .and_then(|method| Method::from_bytes(method.as_bytes()).ok())
         .unwrap_or_else(|| request.method().clone())
+}
+
+/// Where a request is for, behind whatever gateway; never with its query.
+pub fn place(request: &HttpRequest) -> Place {
+    let host = forwarded(request, "x-forwarded-host").or_else(|| header_text(request, &header::HOST));
+    let path = forwarded(request, "x-forwarded-uri").unwrap_or_else(|| request.path());
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let cut = |text: &str| text.chars().take(MAX_PLACE).collect();
+    Place { host: cut(host.unwrap_or_default()), path: cut(path) }
 }
 
 /// What a session notes of the device behind a request.

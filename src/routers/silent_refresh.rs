@@ -18,7 +18,7 @@ use super::{cookies, cross_site, respond};
 use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::services::authenticate::{self, Identity, Unusable};
-use crate::services::refresh::{self, Delivery, Refreshed, Refused, Rotation};
+use crate::services::refresh::{self, Delivery, Occasion, Refreshed, Refused, Rotation};
 use crate::types::Instant;
 
 /// Which requests a route signs in, and how.
@@ -146,9 +146,10 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
     if !app.revocations.is_loaded() {
         return Err(Error::NotReady("the revoked sessions were not loaded yet"));
     }
-    let (device, rotation) = (request::device(request), mode.rotation());
+    let place = Some(request::place(request));
+    let occasion = Occasion { device: request::device(request), rotation: mode.rotation(), place };
     let outcome = shared
-        .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &device, rotation))
+        .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &occasion))
         .await?;
     Ok(match outcome {
         Ok(refreshed) => Verdict::Refreshed(Box::new(refreshed)),

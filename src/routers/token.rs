@@ -12,7 +12,7 @@ use super::{body, cross_site, request};
 use crate::app::App;
 use crate::error::Error;
 use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
-use crate::services::refresh::{self, Delivery, Echo, Refreshed, Rotation};
+use crate::services::refresh::{self, Delivery, Echo, Occasion, Refreshed, Rotation};
 use crate::types::{Identifier, Password};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
@@ -219,10 +219,9 @@ async fn refresh_grant(shared: &Shared, request: &HttpRequest, form: &Form) -> R
         Err(refused) => Err(refused),
         Ok(candidates) => {
             let device = request::device(request);
+            let occasion = Occasion { device, rotation: Rotation::Allowed, place: None };
             shared
-                .blocking(request, move |app, connection| {
-                    refresh::refresh(app, connection, &candidates, &device, Rotation::Allowed)
-                })
+                .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &occasion))
                 .await?
         }
     };

@@ -24,7 +24,7 @@ pub use register::*;
 use super::shared::Shared;
 use super::{body, cookies, request};
 use crate::services::authenticate;
-use crate::services::refresh::{self, Rotation};
+use crate::services::refresh::{self, Occasion, Rotation};
 
 /// Whether a page's form was sent: URL-encoded, by something that shows HTML.
 pub fn is_form(request: &HttpRequest) -> bool {
@@ -61,10 +61,9 @@ async fn is_signed_in(shared: &Shared, request: &HttpRequest) -> bool {
         return false;
     }
     let Ok(candidates) = refresh::candidates(&shared.app, presented.refresh.iter().copied()) else { return false };
-    let device = request::device(request);
-    let asked = shared.blocking(request, move |app, connection| {
-        refresh::refresh(app, connection, &candidates, &device, Rotation::Never)
-    });
+    let occasion = Occasion { device: request::device(request), rotation: Rotation::Never, place: None };
+    let asked =
+        shared.blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &occasion));
     matches!(asked.await, Ok(Ok(_)))
 }
 

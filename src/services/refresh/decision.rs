@@ -72,8 +72,7 @@ pub enum Decision {
 
 /// Decides what a token whose MAC and secret are good gets from a session that is neither revoked nor expired.
 pub fn decide(presented: &Presented, state: &State, grace: Duration) -> Decision {
-    let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-    let age = state.age_micros.filter(|age| (-micros(FUTURE_TOLERANCE)..=micros(grace)).contains(age));
+    let age = age_inside(state, grace);
     let inside = age.is_some();
 
     if presented.generation > state.generation {
@@ -95,6 +94,20 @@ pub fn decide(presented: &Presented, state: &State, grace: Duration) -> Decision
         (Phase::Fresh | Phase::Reissued, None) => Decision::Reissue { write: true },
         (Phase::Confirmed, None) => Decision::Theft,
     }
+}
+
+/// The age of the last rotation, as long as its window is open.
+fn age_inside(state: &State, grace: Duration) -> Option<i64> {
+    state.age_micros.filter(|age| (-micros(FUTURE_TOLERANCE)..=micros(grace)).contains(age))
+}
+
+/// Whether the window after the last rotation is open.
+pub fn is_inside(state: &State, grace: Duration) -> bool {
+    age_inside(state, grace).is_some()
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Whether the token is the one that the last rotation was made from.

@@ -6,17 +6,17 @@ mod outcome;
 use std::time::Duration;
 
 pub use self::outcome::{
-    Delivery, Echo, IssuedRefresh, Refreshed, Refused, Rotation, Verdict, clears_cookies, refusal_of,
+    Delivery, Echo, IssuedRefresh, Occasion, Refreshed, Refused, Rotation, Verdict, clears_cookies, refusal_of,
 };
 
-use self::decision::{Decision, Phase, Presented, State, decide, is_predecessor};
+use self::decision::{Decision, Phase, Presented, State, decide, is_inside, is_predecessor};
 use super::refresh_token::{RefreshToken, Unusable};
-use super::tokens::{self};
+use super::tokens;
 use crate::app::App;
 use crate::config::OnTheft;
 use crate::error::Error;
 use crate::models::AnyConnection;
-use crate::models::session::{self, Device, RevokedReason, Session};
+use crate::models::session::{self, RevokedReason, Session};
 use crate::models::user::User;
 use crate::types::{Instant, SessionId, Timestamp, random_bytes};
 
@@ -58,12 +58,11 @@ pub fn refresh(
     app: &App,
     connection: &mut AnyConnection,
     tokens: &[RefreshToken],
-    device: &Device,
-    rotation: Rotation,
+    occasion: &Occasion,
 ) -> Result<Result<Refreshed, Refused>, Error> {
     let mut first_refusal = None;
     for token in tokens {
-        let outcome = refresh_one(app, connection, token, device, rotation)?;
+        let outcome = refresh_one(app, connection, token, occasion)?;
         count(app, outcome.as_ref().map_or_else(|refused| refused.as_str(), |refreshed| refreshed.verdict.as_str()));
         match outcome {
             Err(refused @ (Refused::Unknown | Refused::Expired | Refused::Revoked(_))) => {
@@ -83,8 +82,7 @@ fn refresh_one(
     app: &App,
     connection: &mut AnyConnection,
     token: &RefreshToken,
-    device: &Device,
-    rotation: Rotation,
+    occasion: &Occasion,
 ) -> Result<Result<Refreshed, Refused>, Error> {
     for attempt in 0..=REREADS {
         let read_at = app.clock.instant();
@@ -99,12 +97,12 @@ fn refresh_one(
         let state = state_of(&session, now);
         let decision = match decide(&presented, &state, app.config.sessions.grace) {
             Decision::Theft => Decision::Theft,
-            _ if rotation == Rotation::Never => Decision::AccessOnly { confirm: false },
+            _ if occasion.rotation == Rotation::Never => Decision::AccessOnly { confirm: false },
             decision => decision,
         };
         let sent_at = if stamps(decision) { app.clock.instant() } else { read_at };
         let exchange = Exchange { app, token, session, user, now, sent_at };
-        if let Some(outcome) = exchange.carry_out(connection, decision, device)? {
+        if let Some(outcome) = exchange.carry_out(connection, decision, occasion)? {
             return Ok(outcome);
         }
         let current_or_predecessor = token.generation == state.generation || is_predecessor(&presented, &state);
@@ -190,7 +188,7 @@ impl Exchange<'_> {
         &self,
         connection: &mut AnyConnection,
         decision: Decision,
-        device: &Device,
+        occasion: &Occasion,
     ) -> Result<Option<Result<Refreshed, Refused>>, Error> {
         let (id, seen) = (self.session.id, self.session.generation);
         let outcome = match decision {
@@ -201,8 +199,11 @@ impl Exchange<'_> {
                 self.access_only(Verdict::AccessOnly, self.echo())?
             }
             Decision::Rotate => {
-                if session::rotate(connection, id, seen, &self.token.branch, device)? == 0 {
+                if session::rotate(connection, id, seen, &self.token.branch, &occasion.device)? == 0 {
                     return Ok(None);
+                }
+                if let Some(place) = &occasion.place {
+                    self.app.rotations.note(id, place.clone());
                 }
                 self.issue(Verdict::Rotated, seen + 1)?
             }
@@ -210,6 +211,7 @@ impl Exchange<'_> {
                 if write && session::reissue(connection, id, seen)? == 0 {
                     return Ok(None);
                 }
+                self.report_lost_cookie(occasion);
                 self.issue(Verdict::Reissued, seen)?
             }
             Decision::FastForward => {
@@ -232,6 +234,22 @@ impl Exchange<'_> {
             }
         };
         Ok(Some(Ok(outcome)))
+    }
+
+    /// After the window the predecessor comes back: the successor was handed out, and never came back itself.
+    fn report_lost_cookie(&self, occasion: &Occasion) {
+        let Some(here) = &occasion.place else { return };
+        if is_inside(&state_of(&self.session, self.now), self.app.config.sessions.grace) {
+            return;
+        }
+        self.app.metrics.cookies_lost.inc();
+        let handed_out = self.app.rotations.of(self.session.id);
+        let (known, place) = (handed_out.is_some(), handed_out.as_ref().unwrap_or(here));
+        log::warn!(
+            event = "cookie_lost", session:% = self.session.id, host = place.host.as_str(), path = place.path.as_str(),
+            place_of = if known { "rotation" } else { "this request" };
+            "a new refresh cookie never came back: if this goes on, something on the way drops Set-Cookie"
+        );
     }
 
     fn report_theft(&self, connection: &mut AnyConnection) -> Result<(), Error> {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::super::tokens::AccessToken;
+use crate::app::Place;
 use crate::error::Refusal;
-use crate::models::session::{RevokedReason, Session};
+use crate::models::session::{Device, RevokedReason, Session};
 use crate::models::user::User;
 use crate::types::Instant;
 
@@ -15,6 +16,17 @@ pub enum Rotation {
     Allowed,
     /// Never, and nothing is written but a theft: for requests whose answer may come too late for a successor.
     Never,
+}
+
+/// What is known of the request that a refresh serves.
+#[derive(Clone, Debug)]
+pub struct Occasion {
+    /// What the session notes of the client.
+    pub device: Device,
+    /// Whether a new refresh token may be handed out.
+    pub rotation: Rotation,
+    /// Where cookies go, if they do.
+    pub place: Option<Place>,
 }
 
 /// What a refresh token got.

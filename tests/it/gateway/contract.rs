@@ -130,10 +130,10 @@ pub async fn forged_identity_headers_never_reach_the_api(front: Front) {
             front.url.trim_start_matches("http://")
         );
         for name in names {
-            request.push_str(&format!("{name}: forged\r\n"));
+            request.extend([name, ": forged\r\n"]);
         }
         if cookie {
-            request.push_str(&format!("Cookie: {}\r\n", jar.header()));
+            request.extend(["Cookie: ", &jar.header(), "\r\n"]);
         }
         request + "\r\n"
     };

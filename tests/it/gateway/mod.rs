@@ -5,6 +5,7 @@ mod contract;
 mod envoy;
 mod front;
 mod haproxy;
+mod lost_cookie;
 mod mounts;
 mod navigation;
 mod nginx;
