@@ -1,15 +1,8 @@
-//! Gateways in front: what /verify promises them, and real ones started from the examples.
+//! What /verify promises gateways; real ones stand in tests/gateways.
 
-mod caddy;
-mod contract;
-mod envoy;
-mod front;
-mod haproxy;
 mod lost_cookie;
 mod mounts;
 mod navigation;
-mod nginx;
-mod upstream;
 mod verify;
 
 use crate::app::{Setup, Tacit};

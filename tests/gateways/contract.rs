@@ -16,7 +16,7 @@ use crate::raw;
 /// The tests of one gateway.
 macro_rules! contract {
     ($kind:expr) => {
-        $crate::gateway::contract::contract! { $kind;
+        $crate::contract::contract! { $kind;
             both_cookies_arrive_whatever_the_api_answers,
             forged_identity_headers_never_reach_the_api,
             our_cookies_never_reach_the_api_and_others_do,
@@ -40,14 +40,14 @@ macro_rules! contract {
         mod kept {
             #[tokio::test]
             async fn cookies_are_dropped_from_an_answer_that_comes_late() {
-                let front = $crate::gateway::front::Front::start_hasty(&$kind).await;
-                $crate::gateway::contract::cookies_are_dropped_from_an_answer_that_comes_late(front).await;
+                let front = $crate::front::Front::start_hasty(&$kind).await;
+                $crate::contract::cookies_are_dropped_from_an_answer_that_comes_late(front).await;
             }
             $(
                 #[tokio::test]
                 async fn $check() {
-                    let front = $crate::gateway::front::Front::start(&$kind).await;
-                    $crate::gateway::contract::$check(front).await;
+                    let front = $crate::front::Front::start(&$kind).await;
+                    $crate::contract::$check(front).await;
                 }
             )+
         }
