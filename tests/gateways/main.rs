@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::format_collect,
     reason = "a test fails by panicking, and keeps time by itself"
 )]
 
