@@ -2,11 +2,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::sign_in::sign_in;
+use super::sign_in::{self, sign_in};
 use super::{body, cookies, cross_site, request};
 use crate::error::Error;
 use crate::schemas::{LoginRequest, LoginResponse, Problem, UserResponse};
 use crate::services::refresh_token::RefreshToken;
+use crate::services::throttle;
 use crate::types::{Identifier, Password};
 
 /// Signs in, with cookies.
@@ -20,6 +21,7 @@ use crate::types::{Identifier, Password};
         (status = 403, description = "From another site, or too many sessions", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failed attempts; Retry-After says when", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded, or the database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -37,7 +39,9 @@ pub async fn create_login(
         .iter()
         .filter_map(|text| RefreshToken::decode_expired(&shared.app.refresh_keys, text).ok())
         .collect();
-    let opened = sign_in(&shared, &request, "/login", identifier, password, replaced).await?;
+    let client = sign_in::client(&shared, &request);
+    let devices = client.devices.clone();
+    let opened = sign_in(&shared, &request, "/login", identifier, password, client, replaced).await?;
 
     let token = (!request::comes_from_a_page(&request)).then(|| opened.access.text.clone());
     let body = LoginResponse {
@@ -52,6 +56,9 @@ pub async fn create_login(
     };
     let mut response = respond::ok(&body);
     cookies::set_on(&mut response, &config.cookies, &opened.access, &opened.refresh);
+    if let Some(device) = throttle::device_cookie(&shared.app, opened.user.id, &devices) {
+        cookies::set_device_on(&mut response, &config.cookies, &device);
+    }
     Ok(response)
 }
 

@@ -52,6 +52,7 @@ mod serve;
 mod sessions;
 mod shapes;
 mod sign_in;
+mod throttle;
 mod token;
 mod token_headers;
 mod verify;
