@@ -1,5 +1,6 @@
 //! Guessing at many accounts from one address, and at one account from many.
 
+use futures_util::future::join_all;
 use reqwest::Response;
 use serde_json::json;
 
@@ -108,4 +109,23 @@ async fn a_host_with_many_ipv6_addresses_is_one() {
     }
     assert_eq!(forwarded(&tacit, "last", "2001:db8:1:ffff::1").await.status(), 429);
     assert_eq!(forwarded(&tacit, "last", "2001:db8:2:ffff::1").await.status(), 401, "another site");
+}
+
+#[tokio::test]
+async fn of_two_hundred_names_tried_at_once_thirty_are_checked() {
+    let tacit = setup().start().await;
+    let names: Vec<String> = (0..200).map(|number| format!("name{number}")).collect();
+    let statuses = join_all(names.iter().map(|name| guess(&tacit, name))).await;
+    let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+    assert_eq!((count(401), count(429)), (30, 170), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn guesses_at_several_accounts_from_several_addresses_at_once_never_wait_for_each_other() {
+    let tacit = setup().set("server.trusted_proxies", "127.0.0.1").start().await;
+    let pairs: Vec<(String, String)> =
+        (0..240).map(|number| (format!("name{}", number % 6), format!("2001:db8:1:{}::1", number % 5))).collect();
+    let answers = join_all(pairs.iter().map(|(name, address)| forwarded(&tacit, name, address))).await;
+    let count = |wanted: u16| answers.iter().filter(|answer| answer.status() == wanted).count();
+    assert_eq!((count(401), count(429)), (60, 180), "ten for each of six accounts");
 }

@@ -208,3 +208,17 @@ async fn neither_table_nor_log_holds_the_typed_name_or_its_password() {
     let log = tacit.log();
     assert!(log.contains("throttled") && !log.contains("canary"), "{log}");
 }
+
+#[tokio::test]
+async fn while_the_counters_cannot_be_asked_nobody_is_checked() {
+    let tacit = setup().start().await;
+    let jar = tacit.new_session("ada").await;
+    tacit.home.database.execute("ALTER TABLE throttles RENAME TO away");
+    for password in ["wrong", PASSWORD] {
+        let problem = problems::read(log_in(&tacit, "ada", password).await).await;
+        assert!(problem.is(503, "database_unavailable"), "{problem:?}");
+    }
+    assert_eq!(tacit.get_with("/protected", &jar.without_access()).await.status(), 200, "a refresh asks none");
+    tacit.home.database.execute("ALTER TABLE away RENAME TO throttles");
+    assert_eq!(log_in(&tacit, "ada", PASSWORD).await.status(), 200);
+}
