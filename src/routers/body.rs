@@ -48,6 +48,11 @@ fn media_type(request: &HttpRequest) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// Whether the body is URL-encoded, as a plain HTML form sends it.
+pub fn is_urlencoded(request: &HttpRequest) -> bool {
+    media_type(request) == URLENCODED
+}
+
 /// Reads a JSON object. Anything else (an array, a number), a duplicate member or a wrong type is a bad request.
 pub async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, Error> {
     if !is_json(&media_type(request)) {
@@ -105,18 +110,24 @@ impl Form {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether no field but these came.
+    pub fn has_only(&self, names: &[&str]) -> bool {
+        self.0.iter().all(|(field, _)| names.contains(&field.as_str()))
+    }
+
     /// Whether any of these fields came more than once.
     pub fn repeated<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
         names.iter().copied().find(|name| self.0.iter().filter(|(field, _)| field == name).count() > 1)
     }
 }
 
+const URLENCODED: &str = "application/x-www-form-urlencoded";
 const FORM: &str = "application/x-www-form-urlencoded or multipart/form-data";
 
 /// Reads a form, URL-encoded or multipart.
 pub async fn form(request: &HttpRequest, payload: Payload) -> Result<Form, Error> {
     match media_type(request).as_str() {
-        "application/x-www-form-urlencoded" => parse_urlencoded(&read(request, payload).await?),
+        URLENCODED => parse_urlencoded(&read(request, payload).await?),
         "multipart/form-data" => parse_multipart(request, read(request, payload).await?).await,
         _ => Err(Error::UnsupportedMediaType(FORM)),
     }
@@ -164,7 +175,7 @@ pub async fn optional<T: DeserializeOwned + Default>(
         let body = read(request, payload).await?;
         return if body.is_empty() { Ok(T::default()) } else { parse_json(&body) };
     }
-    if media_type == "application/x-www-form-urlencoded" || media_type == "multipart/form-data" {
+    if media_type == URLENCODED || media_type == "multipart/form-data" {
         return form(request, payload).await.map(|form| from_form(&form));
     }
     if read(request, payload).await?.is_empty() {

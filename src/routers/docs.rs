@@ -10,7 +10,7 @@ use utoipa::openapi::{OpenApi as Document, ServerBuilder};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{cookies, log_in, log_out, me, operations, protected, refresh, register, sessions, token, verify};
+use super::{cookies, log_in, log_out, me, operations, pages, protected, refresh, register, sessions, token, verify};
 use crate::config::Config;
 use crate::error::Error;
 use crate::schemas::Problem;
@@ -28,11 +28,13 @@ use crate::schemas::Problem;
         sessions::list_sessions, sessions::delete_session,
         protected::show_protected, protected::show_admin, verify::verify_request,
         operations::show_health, operations::show_readiness, operations::show_metrics, operations::show_index,
+        pages::show_login, pages::show_register, pages::show_account, pages::show_asset,
         show_openapi, show_docs, show_docs_file,
     ),
     tags(
         (name = "sign-in", description = "Signing in and out"),
         (name = "accounts", description = "Registering, and one's own account"),
+        (name = "pages", description = "For people, in English, Japanese and Korean"),
         (name = "sessions", description = "One session for each device that is signed in"),
         (name = "try", description = "Something protected, to try an integration with"),
         (name = "gateways", description = "For gateways and backends"),

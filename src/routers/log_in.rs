@@ -3,19 +3,24 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use super::sign_in::{self, sign_in};
-use super::{body, cookies, cross_site, request};
+use super::{body, cookies, cross_site, pages, request};
 use crate::error::Error;
 use crate::schemas::{LoginRequest, LoginResponse, Problem, UserResponse};
 use crate::services::refresh_token::RefreshToken;
+use crate::services::sessions::Opened;
 use crate::services::throttle;
 use crate::types::{Identifier, Password};
 
 /// Signs in, with cookies.
+///
+/// The sign-in page's form is answered with 303 to the way back, or with the page again and the error's status.
 #[utoipa::path(
     post, path = "/login", tag = "sign-in", operation_id = "create_login",
-    request_body = LoginRequest,
+    request_body(content((LoginRequest = "application/json"), (LoginRequest = "application/x-www-form-urlencoded"))),
+    params(("return_to" = Option<String>, Query, description = "Of a page's form: the way back")),
     responses(
         (status = 200, description = "Signed in; both cookies are set", body = LoginResponse),
+        (status = 303, description = "The page's form: signed in; both cookies are set"),
         (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong name or password", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site, or too many sessions", body = Problem, content_type = "application/problem+json"),
@@ -30,18 +35,13 @@ pub async fn create_login(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
+    if pages::is_form(&request) {
+        return Ok(pages::submit_login(&shared, &request, payload).await);
+    }
     let config = &shared.app.config;
     cross_site::check(&request, request.method(), config)?;
     let sent: LoginRequest = body::json(&request, payload).await?;
-    let (identifier, password) = credentials(sent)?;
-    let replaced = cookies::presented(&request, &config.cookies)
-        .refresh
-        .iter()
-        .filter_map(|text| RefreshToken::decode_expired(&shared.app.refresh_keys, text).ok())
-        .collect();
-    let client = sign_in::client(&shared, &request);
-    let devices = client.devices.clone();
-    let opened = sign_in(&shared, &request, "/login", identifier, password, client, replaced).await?;
+    let opened = open_session(&shared, &request, sent).await?;
 
     let token = (!request::comes_from_a_page(&request)).then(|| opened.access.text.clone());
     let body = LoginResponse {
@@ -55,11 +55,30 @@ pub async fn create_login(
         token,
     };
     let mut response = respond::ok(&body);
-    cookies::set_on(&mut response, &config.cookies, &opened.access, &opened.refresh);
-    if let Some(device) = throttle::device_cookie(&shared.app, opened.user.id, &devices) {
-        cookies::set_device_on(&mut response, &config.cookies, &device);
-    }
+    hand_over(&shared, &request, &mut response, &opened);
     Ok(response)
+}
+
+/// Opens a session in the place of those whose cookies the browser still has.
+pub async fn open_session(shared: &Shared, request: &HttpRequest, sent: LoginRequest) -> Result<Opened, Error> {
+    let (identifier, password) = credentials(sent)?;
+    let replaced = cookies::presented(request, &shared.app.config.cookies)
+        .refresh
+        .iter()
+        .filter_map(|text| RefreshToken::decode_expired(&shared.app.refresh_keys, text).ok())
+        .collect();
+    let client = sign_in::client(shared, request);
+    sign_in(shared, request, "/login", identifier, password, client, replaced).await
+}
+
+/// Puts the cookies of a session into an answer, and the one by which the throttle knows the device again.
+pub fn hand_over(shared: &Shared, request: &HttpRequest, response: &mut HttpResponse, opened: &Opened) {
+    let config = &shared.app.config.cookies;
+    cookies::set_on(response, config, &opened.access, &opened.refresh);
+    let devices = cookies::devices(request, config);
+    if let Some(device) = throttle::device_cookie(&shared.app, opened.user.id, &devices) {
+        cookies::set_device_on(response, config, &device);
+    }
 }
 
 fn credentials(sent: LoginRequest) -> Result<(Option<Identifier>, Password), Error> {

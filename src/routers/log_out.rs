@@ -4,7 +4,7 @@ use super::extract::SignedIn;
 use super::request::Bearer;
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{body, cookies, cross_site, request};
+use super::{body, cookies, cross_site, pages, request};
 use crate::error::Error;
 use crate::models::session::RevokedReason;
 use crate::schemas::{EndedResponse, LogoutRequest, MessageResponse, Problem};
@@ -12,12 +12,15 @@ use crate::services::log_out::{self, Proofs, Shown};
 use crate::services::sessions;
 
 /// Signs out: ends every session whose token is shown, in cookies, as Bearer or in the body.
+///
+/// A page's form is led to the sign-in page.
 #[utoipa::path(
     post, path = "/logout", tag = "sign-in", operation_id = "log_out",
     request_body = Option<LogoutRequest>,
     security((), ("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "Signed out, also when nobody was signed in", body = MessageResponse),
+        (status = 303, description = "A page's form: signed out, to the sign-in page"),
         (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
@@ -30,18 +33,30 @@ pub async fn log_out(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
+    let ended = end_shown(&shared, &request, payload).await;
+    if pages::is_form(&request) {
+        return Ok(pages::after_logout(&shared, &request, ended));
+    }
+    ended?;
+    let mut response = respond::ok(&MessageResponse::new("Logged out successfully"));
+    cookies::clear(response.headers_mut(), &shared.app.config.cookies);
+    Ok(response)
+}
+
+/// Ends the sessions whose tokens a request shows.
+async fn end_shown(shared: &Shared, request: &HttpRequest, payload: web::Payload) -> Result<(), Error> {
     let config = &shared.app.config;
-    cross_site::check(&request, request.method(), config)?;
-    let bearer = match request::bearer(&request) {
-        Bearer::Repeated => return Err(Error::bad_request("There are two Authorization headers").into()),
+    cross_site::check(request, request.method(), config)?;
+    let bearer = match request::bearer(request) {
+        Bearer::Repeated => return Err(Error::bad_request("There are two Authorization headers")),
         Bearer::Token(token) => Some(token.to_owned()),
         Bearer::Absent => None,
     };
-    let sent = body::optional(&request, payload, |form| LogoutRequest {
+    let sent = body::optional(request, payload, |form| LogoutRequest {
         refresh_token: form.get("refresh_token").map(str::to_owned),
     })
     .await?;
-    let presented = cookies::presented(&request, &config.cookies);
+    let presented = cookies::presented(request, &config.cookies);
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let mut shown = Shown { access_tokens: owned(&presented.access), refresh_tokens: owned(&presented.refresh) };
     shown.access_tokens.extend(bearer);
@@ -49,11 +64,9 @@ pub async fn log_out(
 
     let proofs = Proofs::of(&shared.app, &shown);
     if !proofs.is_empty() {
-        shared.blocking(&request, move |app, connection| log_out::log_out(app, connection, &proofs)).await?;
+        shared.blocking(request, move |app, connection| log_out::log_out(app, connection, &proofs)).await?;
     }
-    let mut response = respond::ok(&MessageResponse::new("Logged out successfully"));
-    cookies::clear(response.headers_mut(), &config.cookies);
-    Ok(response)
+    Ok(())
 }
 
 /// Ends all of one's sessions, this one too.

@@ -11,6 +11,7 @@ mod log_out;
 mod me;
 mod observe;
 mod operations;
+mod pages;
 mod protected;
 mod refresh;
 mod register;
@@ -49,7 +50,7 @@ const OAUTH_PATHS: [&str; 1] = ["/token"];
 /// yes no preflight may get, and `silent_refresh`, which checks for cross-site requests before it looks at a cookie.
 pub fn routes() -> Vec<Route> {
     use Listener::{Both, Internal, Public};
-    use Policy::{Anyone, Gateway, RefreshCookie, SignedIn};
+    use Policy::{Anyone, Gateway, Page, RefreshCookie, SignedIn};
     use gateway::{NGINX, NGINX_ACCESS, PLAIN, PLAIN_ACCESS};
     vec![
         // First what is asked most: the router tries one after the other.
@@ -57,8 +58,8 @@ pub fn routes() -> Vec<Route> {
         route("/verify/access", Gateway(PLAIN_ACCESS), Internal).any(verify::verify_request),
         route("/verify/nginx", Gateway(NGINX), Internal).any(verify::verify_request),
         route("/verify/nginx/access", Gateway(NGINX_ACCESS), Internal).any(verify::verify_request),
-        route("/register", Anyone, Public).post(register::register_user),
-        route("/login", Anyone, Public).post(log_in::create_login),
+        route("/register", Anyone, Public).get(pages::show_register).post(register::register_user),
+        route("/login", Anyone, Public).get(pages::show_login).post(log_in::create_login),
         route("/token", Anyone, Public).post(token::create_token),
         route("/refresh", RefreshCookie, Public).post(refresh::refresh_session),
         route("/logout", Anyone, Public).post(log_out::log_out),
@@ -70,6 +71,7 @@ pub fn routes() -> Vec<Route> {
         route("/sessions/{id}", SignedIn, Public).delete(sessions::delete_session),
         route("/protected", SignedIn, Public).get(protected::show_protected),
         route("/admin", SignedIn, Public).get(protected::show_admin),
+        route("/account", Page, Public).get(pages::show_account),
         route("/verify/role/{role}", Gateway(PLAIN), Internal).any(verify::verify_request),
         route("/verify/access/role/{role}", Gateway(PLAIN_ACCESS), Internal).any(verify::verify_request),
         route("/verify/nginx/role/{role}", Gateway(NGINX), Internal).any(verify::verify_request),
@@ -81,17 +83,19 @@ pub fn routes() -> Vec<Route> {
         route("/openapi.json", Anyone, Public).get(docs::show_openapi),
         route("/docs", Anyone, Public).get(docs::show_docs),
         route("/docs/{file}", Anyone, Public).get(docs::show_docs_file),
+        route("/assets/tacit/{file}", Anyone, Public).get(pages::show_asset),
         route("/", Anyone, Public).get(operations::show_index),
     ]
 }
 
-/// The application for one listener, as the server and tests build it.
+/// The application for one listener, as the server and tests build it; a third argument configures routes of a test's own.
 #[macro_export]
 macro_rules! service {
-    ($shared:expr, $listener:expr) => {{
+    ($shared:expr, $listener:expr $(, $extra:expr)?) => {{
         let shared: actix_web::web::Data<$crate::routers::Shared> = $shared;
         actix_web::App::new()
             .app_data(shared.clone())
+            $(.configure($extra))?
             .configure(|config| $crate::routers::configure(config, &shared, $listener))
             .wrap(actix_web::middleware::from_fn($crate::routers::observe))
     }};
@@ -111,7 +115,7 @@ pub fn configure(config: &mut web::ServiceConfig, shared: &Shared, listener: Lis
     for route in routes().into_iter().filter(|route| route.answers_on(listener, separate)) {
         route.register(config, &shared.app.config);
     }
-    // Not a default service, which could not be wrapped: a listed origin's page may read this answer too.
+    // Not a default service, which cannot be wrapped: a listed origin's page may read this answer too.
     let nothing = web::to(|| async { respond::response(&crate::error::Error::NotFound) });
     config.service(web::resource(UNMATCHED).default_service(nothing).wrap(cors(&shared.app.config)));
 }

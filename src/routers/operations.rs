@@ -3,6 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::pages;
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use crate::app::Readings;
@@ -67,12 +68,21 @@ pub async fn show_metrics(shared: web::Data<Shared>) -> HttpResponse {
         .body(app.metrics.render(&readings))
 }
 
-/// What this is, and where its documentation stands.
+/// What this is, and where its documentation stands; a browser is led to the account page.
 #[utoipa::path(
     get, path = "/", tag = "operations", operation_id = "show_index",
-    responses((status = 200, description = "The service", body = IndexResponse))
+    responses(
+        (status = 200, description = "The service", body = IndexResponse),
+        (status = 303, description = "A browser: to /account"),
+    )
 )]
-pub async fn show_index(shared: web::Data<Shared>) -> HttpResponse {
-    let docs = format!("{}/docs", shared.app.config.server.base_url());
-    respond::ok(&IndexResponse { name: "tacit", docs })
+pub async fn show_index(shared: web::Data<Shared>, request: HttpRequest) -> HttpResponse {
+    let server = &shared.app.config.server;
+    let mut response = if pages::accepts_html(&request) {
+        pages::see_other(&format!("{}/account", server.base_path))
+    } else {
+        respond::ok(&IndexResponse { name: "tacit", docs: format!("{}/docs", server.base_url()) })
+    };
+    response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("Accept"));
+    response
 }

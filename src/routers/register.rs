@@ -1,18 +1,24 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::body;
 use super::respond::{self, Failure};
 use super::shared::Shared;
+use super::{body, pages};
+use crate::error::Error;
+use crate::models::user::User;
 use crate::schemas::{Problem, RegisterRequest, RegisterResponse, UserResponse};
 use crate::services::register::{self, Input, Registering};
 use crate::types::Role;
 
 /// Registers a user.
+///
+/// The page's form signs in as well: 303 to the way back with both cookies, or the page again with the error's status.
 #[utoipa::path(
     post, path = "/register", tag = "accounts", operation_id = "register_user",
-    request_body = RegisterRequest,
+    request_body(content((RegisterRequest = "application/json"), (RegisterRequest = "application/x-www-form-urlencoded"))),
+    params(("return_to" = Option<String>, Query, description = "Of a page's form: the way back")),
     responses(
         (status = 201, description = "Registered", body = RegisterResponse),
+        (status = 303, description = "The page's form: registered and signed in; both cookies are set"),
         (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Registration is closed", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "A name is taken", body = Problem, content_type = "application/problem+json"),
@@ -27,25 +33,13 @@ pub async fn register_user(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
+    if pages::is_form(&request) {
+        return Ok(pages::submit_register(&shared, &request, payload).await);
+    }
     register::check_open(&shared.app)?;
     let sent: RegisterRequest = body::json(&request, payload).await?;
     let input = Input { username: sent.username, email: sent.email, password: sent.password };
-    let registering = Registering::parse(input)?;
-
-    let wanted = registering.clone();
-    shared.blocking(&request, move |_, connection| wanted.check_free(connection)).await?;
-    let wanted = registering.clone();
-    let hash = shared
-        .hashing(move |app| {
-            wanted.check_password(app)?;
-            wanted.hash(app)
-        })
-        .await?;
-    let user = shared
-        .blocking(&request, move |app, connection| {
-            register::finish(app, connection, &registering, &hash, &Role::user())
-        })
-        .await?;
+    let user = add_user(&shared, &request, input).await?;
 
     let body = RegisterResponse {
         status: "success",
@@ -53,4 +47,21 @@ pub async fn register_user(
         user: UserResponse::from(&user),
     };
     Ok(respond::json(&mut HttpResponse::Created(), &body))
+}
+
+/// Adds a user, with the hash made on the hashing pool.
+pub async fn add_user(shared: &Shared, request: &HttpRequest, input: Input) -> Result<User, Error> {
+    let registering = Registering::parse(input)?;
+    let wanted = registering.clone();
+    shared.blocking(request, move |_, connection| wanted.check_free(connection)).await?;
+    let wanted = registering.clone();
+    let hash = shared
+        .hashing(move |app| {
+            wanted.check_password(app)?;
+            wanted.hash(app)
+        })
+        .await?;
+    shared
+        .blocking(request, move |app, connection| register::finish(app, connection, &registering, &hash, &Role::user()))
+        .await
 }

@@ -36,6 +36,11 @@ impl Shown {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), fields: Vec::new(), challenge: None, cause: None }
     }
+
+    /// The first of the refused fields.
+    pub fn field(&self) -> Option<&'static str> {
+        self.fields.first().map(|refused| refused.field)
+    }
 }
 
 impl From<&Error> for Shown {

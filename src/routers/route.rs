@@ -6,7 +6,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
 
 use super::gateway::{Mount, answer_gateway};
 use super::silent_refresh::{Mode, silent_refresh};
-use super::{cors, respond};
+use super::{cors, pages, respond};
 use crate::config::Config;
 
 /// Who may call a route. A route cannot be written without one.
@@ -16,6 +16,8 @@ pub enum Policy {
     Anyone,
     /// Whoever is signed in, by Bearer, access cookie or silent refresh; anybody else gets 401.
     SignedIn,
+    /// The same for a page: a person who is not signed in is led to the sign-in page.
+    Page,
     /// Whoever holds a refresh cookie, which is used at once.
     RefreshCookie,
     /// A gateway that asks about another request; the answer is in the form that it understands.
@@ -94,7 +96,7 @@ impl Route {
         let base_path = settings.server.base_path.as_str();
         let mode = match self.policy {
             Policy::Anyone => None,
-            Policy::SignedIn => Some(Mode::WhenNeeded),
+            Policy::SignedIn | Policy::Page => Some(Mode::WhenNeeded),
             Policy::RefreshCookie => Some(Mode::Now),
             Policy::Gateway(mount) => {
                 let resource = self.into_resource(base_path);
@@ -107,7 +109,7 @@ impl Route {
                 return;
             }
         };
-        let methods = self.methods.clone();
+        let (methods, is_page) = (self.methods.clone(), self.policy == Policy::Page);
         let resource = self.into_resource(base_path);
         let Some(mode) = mode else {
             config.service(resource.wrap(cors(settings)));
@@ -120,7 +122,12 @@ impl Route {
                 if known { silent_refresh(mode, request, next).await } else { next.call(request).await }
             }
         });
-        config.service(resource.wrap(signed_in).wrap(cors(settings)));
+        if is_page {
+            let led = from_fn(pages::lead_to_sign_in);
+            config.service(resource.wrap(signed_in).wrap(led).wrap(cors(settings)));
+        } else {
+            config.service(resource.wrap(signed_in).wrap(cors(settings)));
+        }
     }
 
     fn into_resource(self, base_path: &str) -> Resource {

@@ -15,7 +15,7 @@ use crate::models::AnyConnection;
 use crate::types::Instant;
 
 /// A request's statements together may take this many times `database.acquire_timeout`.
-const WORK_TIMEOUT_FACTOR: u32 = 5;
+const WORK_TIMEOUT_FACTOR: u32 = 3;
 
 /// Anybody can send X-Forwarded-For: a flood of it must not flood the log.
 const PROXY_WARNING_EVERY: Duration = Duration::from_secs(60);

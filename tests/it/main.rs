@@ -42,6 +42,7 @@ mod me;
 mod model;
 mod openapi;
 mod operations;
+mod pages;
 mod panics;
 mod problems;
 mod protocol;

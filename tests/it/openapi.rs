@@ -103,9 +103,12 @@ async fn every_route_is_in_the_document_and_nothing_else() {
 #[tokio::test]
 async fn an_operation_id_is_its_handlers_name_and_comes_once() {
     let tacit = Tacit::start().await;
-    let handlers: String = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/routers"))
-        .unwrap()
-        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+    let handlers: String = ["", "/pages"]
+        .iter()
+        .flat_map(|folder| fs::read_dir(format!("{}/src/routers{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     let mut seen = BTreeSet::new();
     for (path, method, operation) in operations(&document(&tacit).await) {

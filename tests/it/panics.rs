@@ -43,7 +43,9 @@ async fn panic_while_hashing(shared: web::Data<Shared>) -> HttpResponse {
 async fn a_handler_that_panics_is_a_500_problem_and_the_service_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let shared = shared(&directory);
-    let app = tacit::service!(shared.clone(), Listener::Public).route("/boom", web::to(panic_at_once));
+    let app = tacit::service!(shared.clone(), Listener::Public, |config: &mut web::ServiceConfig| {
+        config.route("/boom", web::to(panic_at_once));
+    });
     let service = init_service(app).await;
     for count in 1..=3 {
         let request = TestRequest::get().uri("/boom").insert_header(("x-request-id", "the-one")).to_request();
@@ -74,9 +76,9 @@ async fn a_handler_that_panics_is_a_500_problem_and_the_service_goes_on() {
 async fn work_that_panics_on_another_thread_is_an_error_and_the_threads_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let shared = shared(&directory);
-    let app = tacit::service!(shared.clone(), Listener::Public)
-        .route("/blocking", web::to(panic_in_blocking_work))
-        .route("/hashing", web::to(panic_while_hashing));
+    let app = tacit::service!(shared.clone(), Listener::Public, |config: &mut web::ServiceConfig| {
+        config.route("/blocking", web::to(panic_in_blocking_work)).route("/hashing", web::to(panic_while_hashing));
+    });
     let service = init_service(app).await;
     // More often than there are connections, permits or hashing threads to lose.
     for _ in 0..30 {

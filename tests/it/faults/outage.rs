@@ -14,8 +14,8 @@ use crate::jar::{Jar, set_cookies};
 /// The service heals within 3 s of the database's return; asserted at ten times that, since the machine may be busy.
 const HEALS_WITHIN: Duration = Duration::from_secs(30);
 
-/// An answer that is 503 comes within seconds: five times `database.acquire_timeout`, and that once more in the queue.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+/// An answer that is 503 comes within four times `database.acquire_timeout`: once in the queue, three times at work.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(40);
 
 /// Connections of a service under test: few, so that a test can break each of them.
 const POOL: usize = 3;

@@ -42,7 +42,8 @@ const BODY: &str = r#"{"username":"slow","password":"correct horse battery stapl
 #[tokio::test]
 async fn a_signal_lets_open_requests_end_refuses_new_ones_and_waits_for_no_idle_connection() {
     for signal in ["TERM", "INT"] {
-        let mut tacit = patient().start().await;
+        // One worker takes up its connections in order; with two, the later one may be answered first.
+        let mut tacit = patient().set("server.workers", "1").start().await;
         let address = address(&tacit);
         let mut idle = TcpStream::connect(&address).await.unwrap();
         let head = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n");

@@ -1,7 +1,14 @@
 //! Gateways in front: what /verify promises them, and real ones started from the examples.
 
+mod caddy;
+mod contract;
+mod envoy;
+mod front;
+mod haproxy;
 mod mounts;
 mod navigation;
+mod nginx;
+mod upstream;
 mod verify;
 
 use crate::app::{Setup, Tacit};

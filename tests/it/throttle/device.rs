@@ -89,3 +89,27 @@ async fn a_sign_out_leaves_the_device_known() {
     use_up(&tacit, "ada").await;
     assert_eq!(log_in_from(&tacit, jar.get(DEVICE).unwrap(), "ada", PASSWORD).await.status(), 200);
 }
+
+#[tokio::test]
+async fn the_sign_in_pages_form_meets_the_same_throttle_and_makes_the_device_known() {
+    let tacit = setup().start().await;
+    tacit.register("ada").await;
+    let form = async |cookie: &str, password: &str| {
+        let sent =
+            tacit.post("/login").form(&[("username", "ada"), ("password", password)]).header("accept", "text/html");
+        sent.header("cookie", cookie).send().await.unwrap()
+    };
+    let signed_in = form("", PASSWORD).await;
+    assert_eq!(signed_in.status(), 303);
+    let mut jar = Jar::default();
+    jar.apply(&signed_in);
+    for _ in 0..10 {
+        assert_eq!(form("", "wrong").await.status(), 401);
+    }
+    let refused = form("", PASSWORD).await;
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(refused.headers().contains_key("retry-after") && set_cookies(&refused).is_empty());
+    let known = format!("{DEVICE}={}", jar.get(DEVICE).unwrap());
+    assert_eq!(form(&known, PASSWORD).await.status(), 303);
+}

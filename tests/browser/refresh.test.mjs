@@ -1,0 +1,102 @@
+// Silent refresh as a real browser does it: parallel requests, tabs, a single-page app, Swagger UI.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { PASSWORD, projectFolder, register, signIn, startBrowser, startSite, startTacit, until } from "./harness.mjs";
+
+// Tolerated on loopback: lifetimes that let a test see many of them.
+const SHORT = { "tokens.access_ttl": "3s", "sessions.grace": "1s", "sessions.emit_deadline": "250ms" };
+const ROUNDS = 5;
+
+let browser;
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => browser?.close());
+
+// Sends 20 requests at once; their statuses, and how they were refreshed.
+const burst = (page) =>
+  page.evaluate(async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => fetch("/me", { cache: "no-store" })));
+    return answers.map((answer) => [answer.status, answer.headers.get("x-auth-refresh")]);
+  });
+
+const accessCookie = async (context) => (await context.cookies()).find((cookie) => cookie.name === "tacit-access");
+
+test("20 parallel requests in each of two tabs, over several lifetimes of the access token, never fail", async (t) => {
+  const tacit = await startTacit(SHORT);
+  t.after(tacit.stop);
+  await register(tacit, "ada");
+  const context = await browser.newContext();
+  const tabs = [await context.newPage(), await context.newPage()];
+  await signIn(tabs[0], tacit, "ada", "/login?return_to=/docs");
+  await tabs[1].goto(`${tacit.url}/docs`);
+  const rotated = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await until(async () => !(await accessCookie(context)), "the browser drops the access cookie");
+    const answers = (await Promise.all(tabs.map(burst))).flat();
+    assert.equal(answers.length, 40);
+    assert.deepEqual(answers.filter(([status]) => status !== 200), [], `in round ${round}`);
+    rotated.push(answers.filter(([, verdict]) => verdict === "rotated").length);
+  }
+  assert.deepEqual(rotated, Array(ROUNDS).fill(1), "one rotation a round");
+  await context.close();
+});
+
+test("the single-page app needs one rule: 401 means the login page", async (t) => {
+  const folder = projectFolder("examples/spa");
+  let tacit;
+  const site = await startSite({ folder, rewrite: (text) => text.replace("http://localhost:8080", tacit.url) });
+  t.after(site.stop);
+  const origin = site.origin("localhost");
+  tacit = await startTacit({ ...SHORT, "cross_site.allowed_origins": origin });
+  t.after(tacit.stop);
+  await register(tacit, "spa");
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(origin);
+  await page.waitForURL(/\/login\?return_to=/);
+  await page.fill("#username", "spa");
+  await page.fill("#password", PASSWORD);
+  await page.click("button");
+  await page.waitForURL(`${origin}/`);
+  await until(async () => (await page.textContent("#hello")) === "Hello, spa!", "the app knows who it is");
+  for (let round = 0; round < 2; round += 1) {
+    await until(async () => !(await accessCookie(context)), "the browser drops the access cookie");
+    const answered = page.waitForResponse(`${tacit.url}/protected`);
+    await page.click("#load");
+    assert.equal((await answered).headers()["x-auth-refresh"], "rotated");
+  }
+  await until(async () => /protected content, spa/.test(await page.textContent("#answer")), "it sees what is protected");
+  assert.equal(await page.evaluate(() => document.cookie), "");
+  await page.click("#sign-out");
+  await page.waitForURL(/\/login\?return_to=/);
+  assert.deepEqual(await context.cookies(), []);
+  await context.close();
+});
+
+test("Swagger UI signs in through /token and calls what is protected", async (t) => {
+  const tacit = await startTacit();
+  t.after(tacit.stop);
+  await register(tacit, "dev");
+  const page = await browser.newPage();
+  const troubles = [];
+  page.on("console", (message) => message.text().includes("Content Security Policy") && troubles.push(message.text()));
+  await page.goto(`${tacit.url}/docs`);
+  await page.click(".btn.authorize");
+  await page.fill("#oauth_username", "dev");
+  await page.fill("#oauth_password", PASSWORD);
+  const signedIn = page.waitForResponse(`${tacit.url}/token`);
+  await page.locator(".auth-container", { hasText: "OAuth2" }).locator("button.authorize").click();
+  assert.equal((await signedIn).status(), 200);
+  await page.locator(".auth-container", { hasText: "OAuth2" }).locator("button", { hasText: "Logout" }).waitFor();
+  await page.click(".btn-done");
+  await page.click("#operations-accounts-show_me .opblock-summary-control");
+  await page.click("#operations-accounts-show_me .try-out__btn");
+  const answered = page.waitForResponse(`${tacit.url}/me`);
+  await page.click("#operations-accounts-show_me .execute");
+  assert.equal((await (await answered).json()).username, "dev");
+  assert.deepEqual(troubles, []);
+  await page.context().close();
+});
