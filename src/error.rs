@@ -103,6 +103,12 @@ pub enum Error {
     /// The body is of a type that this route does not read.
     #[error("unsupported media type, expected {0}")]
     UnsupportedMediaType(&'static str),
+    /// Too many passwords were guessed.
+    #[error("throttled")]
+    Throttled {
+        /// How long until the next attempt is let through.
+        retry_after: Duration,
+    },
     /// No work can be taken on right now.
     #[error("overloaded")]
     Overloaded,

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 use crate::config::{KeyRing, generate_secret_file};
 use crate::error::Error;
@@ -117,6 +118,20 @@ impl RefreshKeys {
     /// The id of the key that signs.
     pub fn signing_id(&self) -> u8 {
         self.keys.first().map_or(0, |(id, _)| *id)
+    }
+
+    /// The HMAC over `message` under a key that is derived from the signing one, for one purpose only.
+    pub fn tag(&self, purpose: &[u8], message: &[u8]) -> [u8; 32] {
+        let secret = self.keys.first().map_or(&[][..], |(_, secret)| secret.expose());
+        hmac_sha256(&hmac_sha256(secret, purpose), message)
+    }
+
+    /// Whether this is the tag of that message under any of the keys.
+    pub fn is_tag(&self, purpose: &[u8], message: &[u8], tag: &[u8]) -> bool {
+        self.keys.iter().any(|(_, secret)| {
+            let expected = hmac_sha256(&hmac_sha256(secret.expose(), purpose), message);
+            bool::from(expected.as_slice().ct_eq(tag))
+        })
     }
 
     /// The HMAC over `message` under the key of this id, to be finished or verified; `None` for an unknown id.

@@ -9,6 +9,8 @@ pub struct Metrics {
     pub sign_ins: IntCounterVec,
     /// Refused sign-ins, by reason.
     pub sign_in_failures: IntCounterVec,
+    /// Password checks that were refused unseen, by the counter that refused.
+    pub throttled: IntCounterVec,
     /// Users registered.
     pub registrations: IntCounter,
     /// What the refresh engine answered, by verdict.
@@ -82,6 +84,7 @@ impl Metrics {
         Self {
             sign_ins: vector("tacit_sign_ins_total", "Successful sign-ins.", "route"),
             sign_in_failures: vector("tacit_sign_in_failures_total", "Refused sign-ins.", "reason"),
+            throttled: vector("tacit_throttled_total", "Password checks that the throttle refused.", "key"),
             registrations: counter("tacit_registrations_total", "Users registered."),
             refreshes: vector("tacit_refreshes_total", "Answers of the refresh engine.", "verdict"),
             cookies_withheld: vector(

@@ -6,6 +6,7 @@ mod migrate;
 mod openapi;
 mod purge;
 mod serve;
+mod throttle;
 mod token;
 mod user;
 
@@ -58,6 +59,9 @@ enum Command {
     /// Explain tokens.
     #[command(subcommand)]
     Token(token::Command),
+    /// See and clear what the throttle against guessing has counted.
+    #[command(subcommand)]
+    Throttle(throttle::Command),
     /// Delete sessions that ended more than a day ago.
     Purge,
     /// Print the OpenAPI document.
@@ -129,6 +133,7 @@ pub fn run() -> Result<(), Failure> {
         Command::User(command) => user::run(&overrides, command),
         Command::Config(command) => config::run(&overrides, &command),
         Command::Token(command) => token::run(&overrides, command),
+        Command::Throttle(command) => throttle::run(&overrides, command),
         Command::Purge => purge::run(&overrides),
         Command::Openapi => openapi::run(&overrides),
         Command::Healthcheck => healthcheck::run(&overrides),

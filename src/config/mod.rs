@@ -11,6 +11,7 @@ mod network;
 mod secrets;
 mod sessions;
 mod settings;
+mod throttle;
 mod value;
 
 pub use accounts::{AccountsConfig, OAuthConfig, PasswordsConfig, Registration};
@@ -22,6 +23,7 @@ pub use network::ServerConfig;
 pub use secrets::{KeyRing, generate_secret_file};
 pub use sessions::{OnLimit, OnTheft, SessionsConfig, TokensConfig};
 pub use settings::{Problem, Reader, Settings};
+pub use throttle::ThrottleConfig;
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
@@ -46,6 +48,8 @@ pub struct Config {
     pub accounts: AccountsConfig,
     /// Section `passwords`.
     pub passwords: PasswordsConfig,
+    /// Section `throttle`.
+    pub throttle: ThrottleConfig,
     /// Section `oauth`.
     pub oauth: OAuthConfig,
     /// Section `log`.
@@ -64,6 +68,7 @@ impl Config {
         let cross_site = CrossSiteConfig::read(r, &server, &cookies);
         let gateway = GatewayConfig::read(r, &server);
         let passwords = PasswordsConfig::read(r, &server);
+        let throttle = ThrottleConfig::read(r, &server);
         let config = Self {
             accounts: AccountsConfig::read(r),
             oauth: OAuthConfig::read(r),
@@ -77,6 +82,7 @@ impl Config {
             cross_site,
             gateway,
             passwords,
+            throttle,
         };
         secrets::check_independence(r, &config);
         config

@@ -7,7 +7,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 
-use super::schema::tacit_now_utils;
+use super::schema::{tacit_after_utils, tacit_now_utils};
 use super::turn::take_turn;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::types::Clock;
@@ -52,6 +52,11 @@ impl Manager {
         tacit_now_utils::register_nondeterministic_impl(&connection, move || {
             let clock = &clock;
             clock.now().as_naive()
+        })?;
+        let clock = AssertUnwindSafe(self.clock.clone());
+        tacit_after_utils::register_nondeterministic_impl(&mut connection, move |millis: i64| {
+            let clock = &clock;
+            clock.now().plus(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).as_naive()
         })?;
         Ok(AnyConnection::Sqlite(connection))
     }

@@ -6,6 +6,7 @@ pub mod migrations;
 pub mod purge;
 mod schema;
 pub mod session;
+pub mod throttle;
 mod turn;
 pub mod user;
 

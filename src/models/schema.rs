@@ -41,6 +41,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    throttles (id) {
+        id -> Text,
+        kind -> Text,
+        failures -> BigInt,
+        delay -> BigInt,
+        blocked_until -> Timestamp,
+        resets_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
 
@@ -48,4 +59,6 @@ diesel::allow_tables_to_appear_in_same_query!(sessions, users);
 extern "SQL" {
     /// The database's clock: PostgreSQL's own (a function of the first migration), the host's for SQLite.
     fn tacit_now() -> diesel::sql_types::Timestamp;
+    /// The same clock, so many milliseconds from now.
+    fn tacit_after(millis: diesel::sql_types::BigInt) -> diesel::sql_types::Timestamp;
 }

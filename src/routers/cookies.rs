@@ -17,10 +17,18 @@ const MAX_OF_A_NAME: usize = 4;
 struct Names {
     access: &'static str,
     refresh: &'static str,
+    device: &'static str,
 }
 
-const SECURE: Names = Names { access: "__Host-Http-tacit-access", refresh: "__Host-Http-tacit-refresh" };
-const DEVELOPMENT: Names = Names { access: "tacit-access", refresh: "tacit-refresh" };
+const SECURE: Names = Names {
+    access: "__Host-Http-tacit-access",
+    refresh: "__Host-Http-tacit-refresh",
+    device: "__Host-Http-tacit-device",
+};
+const DEVELOPMENT: Names = Names { access: "tacit-access", refresh: "tacit-refresh", device: "tacit-device" };
+
+/// How long a device is known by its cookie: the longest that browsers keep one.
+const DEVICE_MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 
 fn names(config: &CookiesConfig) -> Names {
     if config.secure { SECURE } else { DEVELOPMENT }
@@ -50,7 +58,16 @@ impl Presented<'_> {
 /// Reads our cookies; others, and malformed ones, do not matter.
 pub fn presented<'a>(request: &'a HttpRequest, config: &CookiesConfig) -> Presented<'a> {
     let names = names(config);
-    let mut found = Presented::default();
+    Presented { access: of_name(request, names.access), refresh: of_name(request, names.refresh) }
+}
+
+/// What the device cookies hold: they sign nobody in, and no route but those that check a password reads them.
+pub fn devices(request: &HttpRequest, config: &CookiesConfig) -> Vec<String> {
+    of_name(request, names(config).device).into_iter().map(str::to_owned).collect()
+}
+
+fn of_name<'a>(request: &'a HttpRequest, wanted: &str) -> Vec<&'a str> {
+    let mut found = Vec::new();
     for line in request.headers().get_all(header::COOKIE) {
         // One byte beyond ASCII in somebody else's cookie must not hide ours.
         for pair in line.as_bytes().split(|byte| *byte == b';') {
@@ -58,13 +75,8 @@ pub fn presented<'a>(request: &'a HttpRequest, config: &CookiesConfig) -> Presen
                 continue;
             };
             let value = value.trim();
-            let list = match name.trim() {
-                name if name == names.access => &mut found.access,
-                name if name == names.refresh => &mut found.refresh,
-                _ => continue,
-            };
-            if list.len() < MAX_OF_A_NAME && !value.is_empty() {
-                list.push(value);
+            if name.trim() == wanted && found.len() < MAX_OF_A_NAME && !value.is_empty() {
+                found.push(value);
             }
         }
     }
@@ -128,6 +140,11 @@ fn mark_private(headers: &mut HeaderMap) {
 pub fn set_on(response: &mut HttpResponse, config: &CookiesConfig, access: &AccessToken, refresh: &IssuedRefresh) {
     let left = Duration::from_secs(u64::try_from(access.expires_in()).unwrap_or(0));
     set(response.headers_mut(), config, access, left, Some(refresh));
+}
+
+/// Lets the browser be known when it signs in again.
+pub fn set_device_on(response: &mut HttpResponse, config: &CookiesConfig, device: &str) {
+    append(response.headers_mut(), config, names(config).device, device, DEVICE_MAX_AGE);
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::sign_in::sign_in;
+use super::sign_in::{self, sign_in};
 use super::{body, cookies, cross_site, pages, request};
 use crate::error::Error;
 use crate::schemas::{LoginRequest, LoginResponse, Problem, UserResponse};
 use crate::services::refresh_token::RefreshToken;
 use crate::services::sessions::Opened;
+use crate::services::throttle;
 use crate::types::{Identifier, Password};
 
 /// Signs in, with cookies.
@@ -25,6 +26,7 @@ use crate::types::{Identifier, Password};
         (status = 403, description = "From another site, or too many sessions", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failed attempts; Retry-After says when", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded, or the database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -53,7 +55,7 @@ pub async fn create_login(
         token,
     };
     let mut response = respond::ok(&body);
-    cookies::set_on(&mut response, &config.cookies, &opened.access, &opened.refresh);
+    hand_over(&shared, &request, &mut response, &opened);
     Ok(response)
 }
 
@@ -65,7 +67,18 @@ pub async fn open_session(shared: &Shared, request: &HttpRequest, sent: LoginReq
         .iter()
         .filter_map(|text| RefreshToken::decode_expired(&shared.app.refresh_keys, text).ok())
         .collect();
-    sign_in(shared, request, "/login", identifier, password, replaced).await
+    let client = sign_in::client(shared, request);
+    sign_in(shared, request, "/login", identifier, password, client, replaced).await
+}
+
+/// Puts the cookies of a session into an answer, and the one by which the throttle knows the device again.
+pub fn hand_over(shared: &Shared, request: &HttpRequest, response: &mut HttpResponse, opened: &Opened) {
+    let config = &shared.app.config.cookies;
+    cookies::set_on(response, config, &opened.access, &opened.refresh);
+    let devices = cookies::devices(request, config);
+    if let Some(device) = throttle::device_cookie(&shared.app, opened.user.id, &devices) {
+        cookies::set_device_on(response, config, &device);
+    }
 }
 
 fn credentials(sent: LoginRequest) -> Result<(Option<Identifier>, Password), Error> {

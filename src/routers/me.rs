@@ -46,6 +46,7 @@ async fn load(shared: &Shared, request: &HttpRequest, who: &SignedIn) -> Result<
         (status = 409, description = "A name is taken", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failed attempts; Retry-After says when", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded, or the database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -59,7 +60,7 @@ pub async fn update_me(
     let names = NewNames::parse(sent.username, sent.email)?;
     let password = required("current_password", sent.current_password)?;
     let user = load(&shared, &request, &who).await?;
-    sign_in::confirm(&shared, &user, password).await?;
+    sign_in::confirm(&shared, &request, &user, password).await?;
     let renamed =
         shared.blocking(&request, move |app, connection| account::rename(app, connection, &user, &names)).await?;
     Ok(respond::ok(&UserResponse::from(&renamed)))
@@ -81,6 +82,7 @@ pub async fn update_me(
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The new password is weak", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failed attempts; Retry-After says when", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded, or the database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -94,7 +96,7 @@ pub async fn change_password(
     let current = required("current_password", sent.current_password)?;
     let new = required("new_password", sent.new_password)?;
     let user = load(&shared, &request, &who).await?;
-    sign_in::confirm(&shared, &user, current).await?;
+    sign_in::confirm(&shared, &request, &user, current).await?;
 
     let (owner, candidate) = (user.clone(), new.clone());
     let hash = shared

@@ -13,7 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
 
-use super::request::RequestId;
+use super::request::{RequestId, warn_of_unknown_proxy};
 use super::shared::Shared;
 use super::{OAUTH_PATHS, UNMATCHED, respond};
 use crate::config::Config;
@@ -38,6 +38,7 @@ pub async fn observe(
     let oauth = is_oauth(&app.config, request.path());
     request.extensions_mut().insert(RequestId(id.clone()));
     trim_trailing_slash(&mut request);
+    warn_of_unknown_proxy(request.request());
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let finish = |response: HttpResponse<BoxBody>| {

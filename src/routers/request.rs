@@ -53,6 +53,23 @@ pub fn address(request: &HttpRequest) -> Option<IpAddr> {
     Some(client_address(peer, &forwarded, trusted))
 }
 
+/// Warns of a peer that forwards for others and is no configured proxy: all of them share its address, so that one of
+/// them who guesses gets the others refused.
+pub fn warn_of_unknown_proxy(request: &HttpRequest) {
+    if !request.headers().contains_key("x-forwarded-for") || peer_is_trusted(request) {
+        return;
+    }
+    let shared = request.app_data::<web::Data<Shared>>();
+    if !shared.is_some_and(|shared| shared.proxy_warning_is_due()) {
+        return;
+    }
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
+    log::warn!(
+        event = "unknown_proxy", key = "server.trusted_proxies", address = peer;
+        "X-Forwarded-For of a peer that is not in server.trusted_proxies is not believed: list it there if it is your gateway"
+    );
+}
+
 /// A header in which a gateway describes the request that it asks about: from configured proxies only, and sent once, since
 /// of two nobody knows which is the gateway's.
 pub fn forwarded<'a>(request: &'a HttpRequest, name: &'static str) -> Option<&'a str> {

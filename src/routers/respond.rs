@@ -90,6 +90,9 @@ impl From<&Error> for Shown {
             Error::UnsupportedMediaType(expected) => {
                 Self::new(S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", format!("The body has to be {expected}"))
             }
+            Error::Throttled { .. } => {
+                Self::new(S::TOO_MANY_REQUESTS, "throttled", "Too many failed attempts; try again later")
+            }
             Error::Overloaded => Self::new(S::SERVICE_UNAVAILABLE, "overloaded", "Too busy right now; try again"),
             Error::NotReady(_) => Self::new(S::SERVICE_UNAVAILABLE, "not_ready", "Not ready yet; try again"),
             Error::Database(_) => {
@@ -154,7 +157,7 @@ impl ResponseError for Failure {
 pub fn response(error: &Error) -> HttpResponse {
     let shown = Shown { cause: cause_of(error), ..Shown::from(error) };
     let mut builder = HttpResponse::build(shown.status);
-    add_retry_after(&mut builder, shown.status);
+    add_retry_after(&mut builder, error, shown.status);
     if let Some(challenge) = shown.challenge {
         builder.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
@@ -174,8 +177,11 @@ fn cause_of(error: &Error) -> Option<Cause> {
     Some(Cause { level, event, message: message.to_owned() })
 }
 
-fn add_retry_after(builder: &mut HttpResponseBuilder, status: StatusCode) {
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+fn add_retry_after(builder: &mut HttpResponseBuilder, error: &Error, status: StatusCode) {
+    if let Error::Throttled { retry_after } = error {
+        // A whole number of seconds (RFC 9110, section 10.2.3), and never too early.
+        builder.insert_header((header::RETRY_AFTER, retry_after.as_secs() + 1));
+    } else if status == StatusCode::SERVICE_UNAVAILABLE {
         builder.insert_header((header::RETRY_AFTER, Error::RETRY_AFTER.as_secs()));
     }
 }

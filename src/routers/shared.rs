@@ -1,6 +1,7 @@
 //! What every handler shares: the application, and the one bridge from asynchronous to synchronous code.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use tokio::sync::Semaphore;
@@ -11,15 +12,20 @@ use crate::app::App;
 use crate::error::Error;
 use crate::logging;
 use crate::models::AnyConnection;
+use crate::types::Instant;
 
 /// A request's statements together may take this many times `database.acquire_timeout`.
 const WORK_TIMEOUT_FACTOR: u32 = 3;
+
+/// Anybody can send X-Forwarded-For: a flood of it must not flood the log.
+const PROXY_WARNING_EVERY: Duration = Duration::from_secs(60);
 
 /// The application, and permits for its database connections.
 pub struct Shared {
     /// The service's parts.
     pub app: Arc<App>,
     database_permits: Mutex<Permits>,
+    warned_of_proxy: Mutex<Option<Instant>>,
 }
 
 /// As many as there are connections in one pool: a request waits here, without a thread, rather than in the pool.
@@ -40,7 +46,18 @@ impl Shared {
     /// Wraps an application for all workers.
     pub fn new(app: Arc<App>) -> Self {
         let permits = Permits::new(&app, app.database.pool_number());
-        Self { app, database_permits: Mutex::new(permits) }
+        Self { app, database_permits: Mutex::new(permits), warned_of_proxy: Mutex::new(None) }
+    }
+
+    /// Whether a warning of a proxy that nobody configured is due: at once, and then once a minute at most.
+    pub fn proxy_warning_is_due(&self) -> bool {
+        let now = self.app.clock.instant();
+        let mut last = self.warned_of_proxy.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| now.saturating_duration_since(last) >= PROXY_WARNING_EVERY);
+        if due {
+            *last = Some(now);
+        }
+        due
     }
 
     /// The permits of the pool that is in use. Those of a pool that was replaced may be held for ever.

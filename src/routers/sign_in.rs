@@ -2,8 +2,8 @@
 
 use actix_web::HttpRequest;
 
-use super::request;
 use super::shared::Shared;
+use super::{cookies, request};
 use crate::error::Error;
 use crate::logging;
 use crate::models::user::User;
@@ -11,10 +11,17 @@ use crate::services::log_in::{self, Attempt, Outcome};
 use crate::services::passwords::Checked;
 use crate::services::refresh_token::RefreshToken;
 use crate::services::sessions::Opened;
+use crate::services::throttle::{self, Client, Reservation};
 use crate::types::{Identifier, Password};
 
 /// How often an account may change under a sign-in before it is given up.
 const ATTEMPTS: usize = 3;
+
+/// Who tries, for the throttle: with the devices that the cookies name. POST /token reads no cookie.
+pub fn client(shared: &Shared, request: &HttpRequest) -> Client {
+    let devices = cookies::devices(request, &shared.app.config.cookies);
+    Client { address: request::address(request), devices }
+}
 
 /// Signs somebody in. `route` names the caller in metrics and log lines; `replaced` are the browser's old tokens.
 pub async fn sign_in(
@@ -23,9 +30,10 @@ pub async fn sign_in(
     route: &'static str,
     identifier: Option<Identifier>,
     password: Password,
+    client: Client,
     replaced: Vec<RefreshToken>,
 ) -> Result<Opened, Error> {
-    let outcome = try_sign_in(shared, request, identifier, password, replaced).await;
+    let outcome = try_sign_in(shared, request, identifier, password, client, replaced).await;
     let metrics = &shared.app.metrics;
     logging::within(request::log_context(request), || match &outcome {
         Ok(opened) => {
@@ -39,6 +47,7 @@ pub async fn sign_in(
             let reason = match error {
                 Error::InvalidCredentials => "invalid_credentials",
                 Error::SessionLimit => "session_limit",
+                Error::Throttled { .. } => "throttled",
                 Error::Overloaded => "overloaded",
                 _ => "unavailable",
             };
@@ -54,28 +63,67 @@ async fn try_sign_in(
     request: &HttpRequest,
     identifier: Option<Identifier>,
     password: Password,
+    client: Client,
+    replaced: Vec<RefreshToken>,
+) -> Result<Opened, Error> {
+    let (attempt, reservation) = shared
+        .blocking(request, move |app, connection| {
+            let attempt = log_in::begin(app, connection, identifier.as_ref())?;
+            let reservation = throttle::reserve(app, connection, &attempt.subject, &client)?;
+            Ok(((attempt, identifier), reservation))
+        })
+        .await?;
+    let (attempt, identifier) = attempt;
+    let outcome = check_and_finish(shared, request, identifier, attempt, password, replaced).await;
+    settle(shared, request, reservation, outcome).await
+}
+
+async fn check_and_finish(
+    shared: &Shared,
+    request: &HttpRequest,
+    identifier: Option<Identifier>,
+    mut attempt: Attempt,
+    password: Password,
     replaced: Vec<RefreshToken>,
 ) -> Result<Opened, Error> {
     for _ in 0..ATTEMPTS {
-        let wanted = identifier.clone();
-        let attempt =
-            shared.blocking(request, move |app, connection| log_in::begin(app, connection, wanted.as_ref())).await?;
         let checked = check(shared, attempt.clone(), password.clone()).await?;
         if !checked.correct {
             return Err(Error::InvalidCredentials);
         }
         let device = request::device(request);
-        let old = replaced.clone();
-        let outcome = shared
+        let (old, wanted) = (replaced.clone(), identifier.clone());
+        let finished = shared
             .blocking(request, move |app, connection| {
-                log_in::finish(app, connection, &attempt, &checked, &device, &old)
+                Ok(match log_in::finish(app, connection, &attempt, &checked, &device, &old)? {
+                    Outcome::Opened(opened) => Ok(opened),
+                    Outcome::Changed => Err(log_in::begin(app, connection, wanted.as_ref())?),
+                })
             })
             .await?;
-        if let Outcome::Opened(opened) = outcome {
-            return Ok(*opened);
+        match finished {
+            Ok(opened) => return Ok(*opened),
+            Err(anew) => attempt = anew,
         }
     }
     Err(Error::Database("an account changed under every one of several attempts to sign in".to_owned()))
+}
+
+/// Gives the throttle's units back unless the password was wrong. A client that hangs up first gets none back.
+async fn settle<T>(
+    shared: &Shared,
+    request: &HttpRequest,
+    reservation: Reservation,
+    outcome: Result<T, Error>,
+) -> Result<T, Error> {
+    if !matches!(outcome, Err(Error::InvalidCredentials)) && !reservation.is_empty() {
+        let refund = shared.blocking(request, move |_, connection| throttle::refund(connection, &reservation)).await;
+        if let Err(error) = refund {
+            // Whoever signed in is signed in: the units run out by themselves.
+            log::warn!(event = "throttle_refund_failed"; "units of the throttle stay taken: {error}");
+        }
+    }
+    outcome
 }
 
 async fn check(shared: &Shared, attempt: Attempt, password: Password) -> Result<Checked, Error> {
@@ -83,7 +131,15 @@ async fn check(shared: &Shared, attempt: Attempt, password: Password) -> Result<
 }
 
 /// Checks the password of somebody who is signed in and wants to change something.
-pub async fn confirm(shared: &Shared, user: &User, password: Password) -> Result<(), Error> {
+pub async fn confirm(shared: &Shared, request: &HttpRequest, user: &User, password: Password) -> Result<(), Error> {
     let attempt = log_in::begin_confirmation(&shared.app, user.clone());
-    if check(shared, attempt, password).await?.correct { Ok(()) } else { Err(Error::InvalidCredentials) }
+    let (subject, client) = (attempt.subject.clone(), client(shared, request));
+    let reservation =
+        shared.blocking(request, move |app, connection| throttle::reserve(app, connection, &subject, &client)).await?;
+    let outcome = match check(shared, attempt, password).await {
+        Ok(checked) if checked.correct => Ok(()),
+        Ok(_) => Err(Error::InvalidCredentials),
+        Err(error) => Err(error),
+    };
+    settle(shared, request, reservation, outcome).await
 }

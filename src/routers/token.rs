@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
 use crate::services::refresh::{self, Delivery, Echo, Occasion, Refreshed, Rotation};
+use crate::services::throttle::Client;
 use crate::types::{Identifier, Password};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
@@ -41,6 +42,7 @@ enum Dialect {
         (status = 413, description = "The body is too large", body = crate::schemas::Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not a form", body = crate::schemas::Problem, content_type = "application/problem+json"),
         (status = 422, description = "Missing fields, without grant_type", body = FormProblem),
+        (status = 429, description = "Too many failed attempts; Retry-After says when", body = crate::schemas::Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded, or the database is away", body = crate::schemas::Problem, content_type = "application/problem+json"),
     )
 )]
@@ -151,7 +153,8 @@ async fn password_grant(
         });
     };
     let identifier = Identifier::parse(username);
-    match sign_in(shared, request, "/token", identifier, password, Vec::new()).await {
+    let client = Client { address: request::address(request), devices: Vec::new() };
+    match sign_in(shared, request, "/token", identifier, password, client, Vec::new()).await {
         Ok(opened) => {
             let foreign = cross_site::is_foreign_page(request, &shared.app.config);
             Ok(respond::ok(&TokenResponse {

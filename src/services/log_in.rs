@@ -3,6 +3,7 @@
 use super::passwords::{self, Checked};
 use super::refresh_token::RefreshToken;
 use super::sessions::{self, Opened};
+use super::throttle::Subject;
 use crate::app::App;
 use crate::error::Error;
 use crate::models::session::{self, Device, RevokedReason};
@@ -14,6 +15,8 @@ use crate::types::{Identifier, Password, SessionId};
 #[derive(Clone, Debug)]
 pub struct Attempt {
     user: Option<User>,
+    /// Whose password it is to the throttle.
+    pub subject: Subject,
     stored_hash: String,
     cost: u32,
 }
@@ -31,19 +34,21 @@ pub fn begin(app: &App, connection: &mut AnyConnection, identifier: Option<&Iden
         Some(identifier) => user::find_by_identifier(connection, identifier)?,
         None => None,
     };
+    let subject = user.as_ref().map_or_else(|| Subject::of_name(identifier), |user| Subject::User(user.id));
     let user = user.filter(|user| !user.disabled);
-    Ok(attempt_of(app, user))
+    Ok(attempt_of(app, user, subject))
 }
 
 /// The same for a user who is signed in already and confirms something with the password.
 pub fn begin_confirmation(app: &App, user: User) -> Attempt {
-    attempt_of(app, Some(user))
+    let subject = Subject::User(user.id);
+    attempt_of(app, Some(user), subject)
 }
 
-fn attempt_of(app: &App, user: Option<User>) -> Attempt {
+fn attempt_of(app: &App, user: Option<User>, subject: Subject) -> Attempt {
     let cost = app.config.passwords.bcrypt_cost;
     let stored_hash = user.as_ref().map_or_else(|| passwords::dummy(cost), |user| user.password_hash.clone());
-    Attempt { user, stored_hash, cost }
+    Attempt { user, subject, stored_hash, cost }
 }
 
 /// What a sign-in led to.

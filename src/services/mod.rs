@@ -12,5 +12,6 @@ pub mod refresh_token;
 pub mod register;
 pub mod revocations;
 pub mod sessions;
+pub mod throttle;
 pub mod tokens;
 pub mod users;

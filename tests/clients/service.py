@@ -26,7 +26,11 @@ class Service:
     def __init__(self, **settings):
         self.directory = tempfile.TemporaryDirectory(prefix="tacit-clients-")
         self.path = pathlib.Path(self.directory.name)
-        self.settings = {"passwords.bcrypt_cost": "4", **{key.replace("__", "."): v for key, v in settings.items()}}
+        self.settings = {
+            "passwords.bcrypt_cost": "4",
+            "throttle.enabled": "false",
+            **{key.replace("__", "."): v for key, v in settings.items()},
+        }
         if POSTGRES:
             self.name = "tacit_clients_" + uuid.uuid4().hex
             psql(POSTGRES, f"CREATE DATABASE {self.name}")

@@ -21,8 +21,13 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// Settings that make a service quick to test: cheap hashes, and nothing else that a test does not ask for.
-const QUICK: [(&str, &str); 3] =
-    [("passwords.bcrypt_cost", "4"), ("server.workers", "2"), ("passwords.hash_queue", "400")];
+const QUICK: [(&str, &str); 4] = [
+    ("passwords.bcrypt_cost", "4"),
+    ("server.workers", "2"),
+    ("passwords.hash_queue", "400"),
+    // Tests sign in far more often than people do; those of the throttle switch it on.
+    ("throttle.enabled", "false"),
+];
 
 /// What a service is to be started with.
 #[derive(Default)]

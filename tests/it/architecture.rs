@@ -156,7 +156,7 @@ fn one_file_decides_which_status_an_error_has() {
 
 #[test]
 fn one_file_knows_the_cookies_names() {
-    only_in(&["tacit-access", "tacit-refresh"], &["routers/cookies.rs"]);
+    only_in(&["tacit-access", "tacit-refresh", "tacit-device"], &["routers/cookies.rs"]);
 }
 
 #[test]

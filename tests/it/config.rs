@@ -108,6 +108,7 @@ fn what_is_unsafe_for_others_is_a_warning_on_loopback_and_refused_elsewhere() {
     for (setting, key) in [
         ("passwords.bcrypt_cost=4", "passwords.bcrypt_cost"),
         ("passwords.min_length=4", "passwords.min_length"),
+        ("throttle.enabled=false", "throttle.enabled"),
         ("tokens.access_ttl=60s", "sessions.grace"),
         ("sessions.grace=15m", "sessions.grace"),
         ("sessions.emit_deadline=60s", "sessions.emit_deadline"),
@@ -152,6 +153,9 @@ fn what_is_unsafe_for_anybody_is_refused_everywhere() {
         (vec!["cross_site.allowed_origins=https://a.example/x"], "cross_site.allowed_origins"),
         (vec!["passwords.bcrypt_cost=99"], "passwords.bcrypt_cost"),
         (vec!["server.workers=0"], "server.workers"),
+        (vec!["throttle.account_failures=1"], "throttle.account_failures"),
+        (vec!["throttle.window=0s"], "throttle.window"),
+        (vec!["throttle.first_delay=16m"], "throttle.first_delay"),
         (vec!["database.url=mysql://x"], "database.url"),
         (vec!["database.url="], "database.url"),
     ] {

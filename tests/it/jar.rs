@@ -7,6 +7,7 @@ use reqwest::header::SET_COOKIE;
 /// The development names, which every test service uses.
 pub const ACCESS: &str = "tacit-access";
 pub const REFRESH: &str = "tacit-refresh";
+pub const DEVICE: &str = "tacit-device";
 
 /// Cookies by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -53,6 +53,7 @@ mod serve;
 mod sessions;
 mod shapes;
 mod sign_in;
+mod throttle;
 mod token;
 mod token_headers;
 mod verify;

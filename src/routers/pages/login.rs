@@ -62,7 +62,7 @@ async fn sign_in(shared: &Shared, request: &HttpRequest, form: &body::Form) -> R
 /// The way back, with the cookies of a session.
 pub fn arrive(shared: &Shared, request: &HttpRequest, opened: &Opened) -> HttpResponse {
     let mut response = see_other(&arrival(shared, request));
-    cookies::set_on(&mut response, &shared.app.config.cookies, &opened.access, &opened.refresh);
+    log_in::hand_over(shared, request, &mut response, opened);
     response
 }
 

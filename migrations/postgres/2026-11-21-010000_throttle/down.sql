@@ -1,0 +1,2 @@
+DROP TABLE throttles;
+DROP FUNCTION tacit_after(BIGINT);

@@ -1,0 +1,143 @@
+//! The throttle against guessing: counters in the database that everybody meets who is about to have a password checked.
+//!
+//! A unit of each is taken before the hash and given back after a right password, so that any number of guesses at once
+//! cannot get through together. Whoever is refused is refused before any hash, whatever the password.
+
+mod device;
+mod keys;
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::models::throttle::{self, Throttle};
+use crate::models::{AnyConnection, transaction};
+use crate::types::{Identifier, Timestamp};
+
+pub use device::device_cookie;
+pub use keys::{Client, Subject};
+use keys::{Counters, Unit};
+
+/// Units that were taken for one attempt, to be given back unless the password was wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Reservation(Vec<Unit>);
+
+impl Reservation {
+    /// Whether there is nothing to give back.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Takes a unit of every counter that an attempt meets; [`Error::Throttled`] if one of them is blocked, and then none.
+pub fn reserve(
+    app: &App,
+    connection: &mut AnyConnection,
+    subject: &Subject,
+    client: &Client,
+) -> Result<Reservation, Error> {
+    if !app.config.throttle.enabled {
+        return Ok(Reservation::default());
+    }
+    let counters = keys::counters(app, subject, client);
+    // A look first: who is blocked writes nothing, however often he asks.
+    if let Some((unit, left)) = find_blocked(connection, &counters)? {
+        return Err(refused(app, subject, &unit, left));
+    }
+    let taken = transaction(connection, |connection| take(connection, &counters));
+    if let Err(Error::Throttled { .. }) = taken
+        && let Some((unit, left)) = find_blocked(connection, &counters)?
+    {
+        return Err(refused(app, subject, &unit, left));
+    }
+    taken.map(Reservation)
+}
+
+/// Gives the units back: the password was right, or was not checked at all.
+pub fn refund(connection: &mut AnyConnection, reservation: &Reservation) -> Result<(), Error> {
+    transaction(connection, |connection| {
+        for unit in &reservation.0 {
+            throttle::refund(connection, &unit.id, &unit.limit)?;
+        }
+        Ok(())
+    })
+}
+
+/// Always in this order, so that no two transactions wait for each other.
+fn take(connection: &mut AnyConnection, counters: &Counters) -> Result<Vec<Unit>, Error> {
+    let mut taken = Vec::new();
+    let mut one = |connection: &mut AnyConnection, unit: &Unit| {
+        let count = throttle::reserve(connection, &unit.id, unit.kind.as_str(), &unit.limit)?;
+        taken.push(unit.clone());
+        count.ok_or(Error::Throttled { retry_after: Duration::ZERO })
+    };
+    for unit in &counters.attempts {
+        one(connection, unit)?;
+    }
+    for (name, names) in &counters.names {
+        // The first attempt with a name in a window makes it one name more.
+        if one(connection, name)? == 1 {
+            one(connection, names)?;
+        }
+    }
+    Ok(taken)
+}
+
+/// The counter that blocks an attempt the longest, and for how long.
+fn find_blocked(connection: &mut AnyConnection, counters: &Counters) -> Result<Option<(Unit, Duration)>, Error> {
+    let units = || counters.attempts.iter().chain(counters.names.iter().flat_map(|(name, names)| [name, names]));
+    let rows = throttle::find(connection, units().map(|unit| unit.id.clone()).collect())?;
+    let row_of = |unit: &Unit| rows.iter().find(|(row, _)| row.id == unit.id);
+    let left = |unit: &Unit| {
+        let left = row_of(unit).map_or(Duration::ZERO, |(row, now)| row.blocked_until.left_at(*now));
+        (!left.is_zero()).then(|| (unit.clone(), left))
+    };
+    let is_known = |name: &Unit| row_of(name).is_some_and(|(row, now)| row.failures > 0 && row.resets_at > *now);
+    let of_attempts = counters.attempts.iter().filter_map(left);
+    let of_names = counters.names.iter().filter(|(name, _)| !is_known(name)).filter_map(|(_, names)| left(names));
+    Ok(of_attempts.chain(of_names).max_by_key(|(_, left)| *left))
+}
+
+fn refused(app: &App, subject: &Subject, unit: &Unit, left: Duration) -> Error {
+    let key = unit.kind.label();
+    app.metrics.throttled.with_label_values(&[key]).inc();
+    // Whose password was guessed stands here as a keyed hash: people type passwords where names belong.
+    let account = keys::account_id(app, subject).chars().take(16).collect::<String>();
+    log::warn!(
+        event = "throttled", outcome = "refused", key = key, account = account, seconds = left.as_secs() + 1;
+        "too many failed attempts"
+    );
+    Error::Throttled { retry_after: left }
+}
+
+/// Counters for an operator, the longest block first, with the database's time.
+pub fn list(connection: &mut AnyConnection, limit: i64) -> Result<Vec<(Throttle, Timestamp)>, Error> {
+    Ok(throttle::list(connection, limit)?)
+}
+
+/// Forgets the failures on one account, known or not; tells how many counters that were.
+pub fn clear_account(app: &App, connection: &mut AnyConnection, name: &str) -> Result<usize, Error> {
+    let identifier = Identifier::parse(name);
+    let as_typed = Subject::of_name(identifier.as_ref());
+    let user = match super::users::find(connection, name) {
+        Ok(user) => Some(Subject::User(user.id)),
+        Err(Error::NotFound) => None,
+        Err(error) => return Err(error),
+    };
+    let ids = user.iter().chain([&as_typed]).map(|subject| keys::account_id(app, subject)).collect();
+    Ok(throttle::clear(connection, ids)?)
+}
+
+/// Forgets the failures from one address.
+pub fn clear_address(app: &App, connection: &mut AnyConnection, address: std::net::IpAddr) -> Result<usize, Error> {
+    let client = Client { address: Some(address), devices: Vec::new() };
+    let counters = keys::counters(app, &Subject::Nobody, &client);
+    let names = counters.names.into_iter().map(|(_, names)| names);
+    let ids = counters.attempts.into_iter().chain(names).map(|unit| unit.id).collect();
+    Ok(throttle::clear(connection, ids)?)
+}
+
+/// Forgets everything.
+pub fn clear_all(connection: &mut AnyConnection) -> Result<usize, Error> {
+    Ok(throttle::clear_all(connection)?)
+}
