@@ -5,6 +5,7 @@ use super::shared::Shared;
 use super::sign_in::sign_in;
 use super::{body, cookies, cross_site, request};
 use crate::error::Error;
+use crate::models::session::FIRST_PARTY;
 use crate::schemas::{LoginRequest, LoginResponse, Problem, UserResponse};
 use crate::services::refresh_token::RefreshToken;
 use crate::types::{Identifier, Password};
@@ -37,7 +38,7 @@ pub async fn create_login(
         .iter()
         .filter_map(|text| RefreshToken::decode_expired(&shared.app.refresh_keys, text).ok())
         .collect();
-    let opened = sign_in(&shared, &request, "/login", identifier, password, replaced).await?;
+    let opened = sign_in(&shared, &request, "/login", identifier, password, replaced, FIRST_PARTY).await?;
 
     let token = (!request::comes_from_a_page(&request)).then(|| opened.access.text.clone());
     let body = LoginResponse {

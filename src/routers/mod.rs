@@ -1,6 +1,7 @@
 //! HTTP, and nothing but HTTP. [`routes`] is the whole surface as one table.
 
 mod body;
+mod client;
 mod cookies;
 mod cross_site;
 mod docs;

@@ -16,7 +16,8 @@ use crate::types::{Identifier, Password};
 /// How often an account may change under a sign-in before it is given up.
 const ATTEMPTS: usize = 3;
 
-/// Signs somebody in. `route` names the caller in metrics and log lines; `replaced` are the browser's old tokens.
+/// Signs somebody in. `route` names the caller in metrics and log lines; `replaced` are the browser's old tokens;
+/// `client_id` is the confidential client that asks, or [`FIRST_PARTY`](crate::models::session::FIRST_PARTY).
 pub async fn sign_in(
     shared: &Shared,
     request: &HttpRequest,
@@ -24,8 +25,9 @@ pub async fn sign_in(
     identifier: Option<Identifier>,
     password: Password,
     replaced: Vec<RefreshToken>,
+    client_id: &str,
 ) -> Result<Opened, Error> {
-    let outcome = try_sign_in(shared, request, identifier, password, replaced).await;
+    let outcome = try_sign_in(shared, request, identifier, password, replaced, client_id).await;
     let metrics = &shared.app.metrics;
     logging::within(request::log_context(request), || match &outcome {
         Ok(opened) => {
@@ -55,6 +57,7 @@ async fn try_sign_in(
     identifier: Option<Identifier>,
     password: Password,
     replaced: Vec<RefreshToken>,
+    client_id: &str,
 ) -> Result<Opened, Error> {
     for _ in 0..ATTEMPTS {
         let wanted = identifier.clone();
@@ -65,10 +68,10 @@ async fn try_sign_in(
             return Err(Error::InvalidCredentials);
         }
         let device = request::device(request);
-        let old = replaced.clone();
+        let (old, client_id) = (replaced.clone(), client_id.to_owned());
         let outcome = shared
             .blocking(request, move |app, connection| {
-                log_in::finish(app, connection, &attempt, &checked, &device, &old)
+                log_in::finish(app, connection, &attempt, &checked, &device, &old, &client_id)
             })
             .await?;
         if let Outcome::Opened(opened) = outcome {

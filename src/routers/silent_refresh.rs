@@ -17,6 +17,7 @@ use super::shared::Shared;
 use super::{cookies, cross_site, respond};
 use crate::app::App;
 use crate::error::{Error, Refusal};
+use crate::models::session::FIRST_PARTY;
 use crate::services::authenticate::{self, Identity, Unusable};
 use crate::services::refresh::{self, Delivery, Refreshed, Refused, Rotation};
 use crate::types::Instant;
@@ -148,7 +149,9 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
     }
     let (device, rotation) = (request::device(request), mode.rotation());
     let outcome = shared
-        .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &device, rotation))
+        .blocking(request, move |app, connection| {
+            refresh::refresh(app, connection, &candidates, &device, FIRST_PARTY, rotation)
+        })
         .await?;
     Ok(match outcome {
         Ok(refreshed) => Verdict::Refreshed(Box::new(refreshed)),

@@ -5,15 +5,17 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::body::Form;
+use super::client::{self, Caller};
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use super::sign_in::sign_in;
 use super::{body, cross_site, request};
 use crate::app::App;
 use crate::error::Error;
+use crate::models::session::FIRST_PARTY;
 use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
 use crate::services::refresh::{self, Delivery, Echo, Refreshed, Rotation};
-use crate::types::{Identifier, Password};
+use crate::types::{Grant, Identifier, Password};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
 const PARAMETERS: [&str; 7] =
@@ -32,6 +34,7 @@ enum Dialect {
 /// those of FastAPI's OAuth2PasswordRequestForm. Never sets or reads a cookie.
 #[utoipa::path(
     post, path = "/token", tag = "sign-in", operation_id = "create_token",
+    security((), ("client" = [])),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Tokens", body = TokenResponse),
@@ -51,15 +54,27 @@ pub async fn create_token(
 ) -> Result<HttpResponse, Failure> {
     let form = body::form(&request, payload).await?;
     let dialect = if form.get("grant_type").is_some() { Dialect::OAuth } else { Dialect::FastApi };
-    let answer = match refuse_form(&request, &form, dialect) {
-        Some(refused) => Ok(refused),
-        None => match form.get("grant_type") {
-            None | Some("password") => password_grant(&shared, &request, &form, dialect).await,
-            Some("refresh_token") => refresh_grant(&shared, &request, &form).await,
-            Some(_) => Ok(oauth_error("unsupported_grant_type", "This grant type is not supported")),
-        },
+    if let Some(refused) = refuse_repeated(&form, dialect) {
+        return Ok(refused);
+    }
+    let caller = match client::authenticate(&shared, &request, &form).await? {
+        Ok(caller) => caller,
+        Err(unproven) => return Ok(unproven.response()),
     };
-    Ok(answer?)
+    let Ok(grant) = form.get("grant_type").map_or(Ok(Grant::Password), str::parse) else {
+        return Ok(oauth_error("unsupported_grant_type", "This grant type is not supported"));
+    };
+    let client_id = match &caller {
+        Caller::Client(client) if !client.grants().contains(&grant) => {
+            return Ok(oauth_error("unauthorized_client", "This client may not use this grant type"));
+        }
+        Caller::Client(client) => client.id.as_str(),
+        Caller::Public => FIRST_PARTY,
+    };
+    Ok(match grant {
+        Grant::Password => password_grant(&shared, &request, &form, dialect, client_id).await?,
+        Grant::RefreshToken => refresh_grant(&shared, &request, &form, client_id).await?,
+    })
 }
 
 /// The fields of the form.
@@ -79,12 +94,12 @@ pub struct TokenForm {
     scope: Option<String>,
     /// Public use needs none.
     client_id: Option<String>,
-    /// A confidential client's.
+    /// A confidential client's, unless it authenticates by HTTP Basic.
     client_secret: Option<String>,
 }
 
-/// What is refused before any grant is looked at: repeated parameters, and clients that do not prove themselves.
-fn refuse_form(request: &HttpRequest, form: &Form, dialect: Dialect) -> Option<HttpResponse> {
+/// A parameter that came more than once is refused before anything else is looked at.
+fn refuse_repeated(form: &Form, dialect: Dialect) -> Option<HttpResponse> {
     if let Some(name) = form.repeated(&PARAMETERS) {
         return Some(match dialect {
             Dialect::OAuth => oauth_error("invalid_request", &format!("The parameter {name} came more than once")),
@@ -101,26 +116,7 @@ fn refuse_form(request: &HttpRequest, form: &Form, dialect: Dialect) -> Option<H
             }
         });
     }
-    if form.get("client_secret").is_some() || presents_basic_client(request) {
-        let description = "The client is unknown or its secret is wrong";
-        return Some(respond::oauth(StatusCode::UNAUTHORIZED, "invalid_client", description, None));
-    }
     None
-}
-
-/// Whether HTTP Basic names a client; one with an empty id (what Swagger UI sends for a public client) is none.
-fn presents_basic_client(request: &HttpRequest) -> bool {
-    use base64::Engine;
-    use base64::prelude::BASE64_STANDARD;
-    let header = request::header_text(request, &header::AUTHORIZATION).unwrap_or_default();
-    let Some((scheme, encoded)) = header.split_once(' ') else { return false };
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return false;
-    }
-    match BASE64_STANDARD.decode(encoded.trim()) {
-        Ok(decoded) => !decoded.is_empty() && !decoded.starts_with(b":"),
-        Err(_) => true,
-    }
 }
 
 async fn password_grant(
@@ -128,6 +124,7 @@ async fn password_grant(
     request: &HttpRequest,
     form: &Form,
     dialect: Dialect,
+    client_id: &str,
 ) -> Result<HttpResponse, Error> {
     if !shared.app.config.oauth.password_grant {
         return Ok(match dialect {
@@ -151,7 +148,7 @@ async fn password_grant(
         });
     };
     let identifier = Identifier::parse(username);
-    match sign_in(shared, request, "/token", identifier, password, Vec::new()).await {
+    match sign_in(shared, request, "/token", identifier, password, Vec::new(), client_id).await {
         Ok(opened) => {
             let foreign = cross_site::is_foreign_page(request, &shared.app.config);
             Ok(respond::ok(&TokenResponse {
@@ -210,7 +207,12 @@ fn oauth_error(error: &'static str, description: &str) -> HttpResponse {
     respond::oauth(StatusCode::BAD_REQUEST, error, description, None)
 }
 
-async fn refresh_grant(shared: &Shared, request: &HttpRequest, form: &Form) -> Result<HttpResponse, Error> {
+async fn refresh_grant(
+    shared: &Shared,
+    request: &HttpRequest,
+    form: &Form,
+    client_id: &str,
+) -> Result<HttpResponse, Error> {
     let Some(text) = form.get("refresh_token") else {
         return Ok(oauth_error("invalid_request", "Missing: refresh_token"));
     };
@@ -218,10 +220,10 @@ async fn refresh_grant(shared: &Shared, request: &HttpRequest, form: &Form) -> R
     let outcome = match refresh::candidates(app, std::iter::once(text)) {
         Err(refused) => Err(refused),
         Ok(candidates) => {
-            let device = request::device(request);
+            let (device, client_id) = (request::device(request), client_id.to_owned());
             shared
                 .blocking(request, move |app, connection| {
-                    refresh::refresh(app, connection, &candidates, &device, Rotation::Allowed)
+                    refresh::refresh(app, connection, &candidates, &device, &client_id, Rotation::Allowed)
                 })
                 .await?
         }

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod authenticate;
+pub mod clients;
 pub mod explain;
 pub mod log_in;
 pub mod log_out;

@@ -53,17 +53,18 @@ pub fn candidates<'a>(app: &App, texts: impl Iterator<Item = &'a str>) -> Result
     Ok(tokens)
 }
 
-/// Refreshes with the first of these tokens whose session lives. All in one go: who calls this must not be interrupted.
+/// Refreshes with the first of these tokens whose session lives and belongs to this client. All in one go: who calls this must not be interrupted.
 pub fn refresh(
     app: &App,
     connection: &mut AnyConnection,
     tokens: &[RefreshToken],
     device: &Device,
+    client_id: &str,
     rotation: Rotation,
 ) -> Result<Result<Refreshed, Refused>, Error> {
     let mut first_refusal = None;
     for token in tokens {
-        let outcome = refresh_one(app, connection, token, device, rotation)?;
+        let outcome = refresh_one(app, connection, token, device, client_id, rotation)?;
         count(app, outcome.as_ref().map_or_else(|refused| refused.as_str(), |refreshed| refreshed.verdict.as_str()));
         match outcome {
             Err(refused @ (Refused::Unknown | Refused::Expired | Refused::Revoked(_))) => {
@@ -84,6 +85,7 @@ fn refresh_one(
     connection: &mut AnyConnection,
     token: &RefreshToken,
     device: &Device,
+    client_id: &str,
     rotation: Rotation,
 ) -> Result<Result<Refreshed, Refused>, Error> {
     for attempt in 0..=REREADS {
@@ -91,7 +93,7 @@ fn refresh_one(
         let Some((session, user, now)) = session::find_now(connection, token.session_id)? else {
             return Ok(Err(Refused::Unknown));
         };
-        let user = match check(app, connection, token, &session, user, now)? {
+        let user = match check(app, connection, token, client_id, &session, user, now)? {
             Ok(user) => user,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -139,6 +141,7 @@ fn check(
     app: &App,
     connection: &mut AnyConnection,
     token: &RefreshToken,
+    client_id: &str,
     session: &Session,
     user: Option<User>,
     now: Timestamp,
@@ -150,6 +153,10 @@ fn check(
             event = "refresh_secret_mismatch", outcome = "refused", session:% = session.id;
             "a refresh token with our MAC and another session's secret"
         );
+        return Ok(Err(Refused::Invalid));
+    }
+    // RFC 6749, section 10.4: a client's refresh token is good in that client's hands only, and so in no cookie.
+    if session.client_id != client_id {
         return Ok(Err(Refused::Invalid));
     }
     if let Some(reason) = session.revocation() {
