@@ -35,7 +35,7 @@ impl Unproven {
         match self {
             Self::Ambiguous => {
                 let description = "A client authenticates once: by HTTP Basic or in the form";
-                respond::oauth(StatusCode::BAD_REQUEST, "invalid_request", description, None)
+                respond::oauth_refusal("invalid_request", description)
             }
             Self::Wrong => {
                 let description = "The client is unknown or its secret is wrong";
@@ -75,6 +75,15 @@ pub async fn authenticate(
             })
         })
         .await
+}
+
+/// The same where nobody but a client may ask.
+pub async fn require(shared: &Shared, request: &HttpRequest, form: &Form) -> Result<Result<Client, Unproven>, Error> {
+    Ok(match authenticate(shared, request, form).await? {
+        Ok(Caller::Client(client)) => Ok(client),
+        Ok(Caller::Public) => Err(Unproven::Wrong),
+        Err(unproven) => Err(unproven),
+    })
 }
 
 fn claimed(request: &HttpRequest, form: &Form) -> Result<Claimed, Unproven> {

@@ -12,7 +12,9 @@ use utoipa::openapi::{OpenApi as Document, ServerBuilder};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{cookies, log_in, log_out, me, operations, protected, refresh, register, sessions, token, verify};
+use super::{
+    cookies, introspect, log_in, log_out, me, operations, protected, refresh, register, revoke, sessions, token, verify,
+};
 use crate::config::Config;
 use crate::error::Error;
 use crate::schemas::Problem;
@@ -21,7 +23,7 @@ use crate::schemas::Problem;
 #[openapi(
     info(
         title = "Tacit",
-        description = "Signs people in, mints short-lived JWTs and renews them silently. Errors are problem documents (RFC 9457); at /token those of RFC 6749.",
+        description = "Signs people in, mints short-lived JWTs and renews them silently. Errors are problem documents (RFC 9457); at OAuth's own endpoints those of RFC 6749.",
     ),
     paths(
         register::register_user, log_in::create_login, token::create_token, refresh::refresh_session,
@@ -29,6 +31,7 @@ use crate::schemas::Problem;
         me::show_me, me::update_me, me::change_password,
         sessions::list_sessions, sessions::delete_session,
         protected::show_protected, protected::show_admin, verify::verify_request,
+        introspect::introspect_token, revoke::revoke_token,
         operations::show_health, operations::show_readiness, operations::show_metrics, operations::show_index,
         show_openapi, show_docs, show_docs_file,
     ),
@@ -37,6 +40,7 @@ use crate::schemas::Problem;
         (name = "accounts", description = "Registering, and one's own account"),
         (name = "sessions", description = "One session for each device that is signed in"),
         (name = "try", description = "Something protected, to try an integration with"),
+        (name = "clients", description = "For programs with a secret of their own"),
         (name = "gateways", description = "For gateways and backends"),
         (name = "operations", description = "For operators"),
     )

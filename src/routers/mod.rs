@@ -7,6 +7,7 @@ mod cross_site;
 mod docs;
 mod extract;
 mod gateway;
+mod introspect;
 mod log_in;
 mod log_out;
 mod me;
@@ -17,6 +18,7 @@ mod refresh;
 mod register;
 mod request;
 mod respond;
+mod revoke;
 mod route;
 mod sessions;
 mod shared;
@@ -41,7 +43,7 @@ use crate::config::Config;
 use route::route;
 
 /// Where errors carry OAuth's own `error` member too, and every answer is `no-store`.
-const OAUTH_PATHS: [&str; 1] = ["/token"];
+const OAUTH_PATHS: [&str; 3] = ["/token", "/introspect", "/revoke"];
 
 /// Every route: path, who may call it, and its methods. GET brings HEAD along; every path answers with and without a
 /// trailing slash; any other method is 405 with Allow.
@@ -50,7 +52,7 @@ const OAUTH_PATHS: [&str; 1] = ["/token"];
 /// yes no preflight may get, and `silent_refresh`, which checks for cross-site requests before it looks at a cookie.
 pub fn routes() -> Vec<Route> {
     use Listener::{Both, Internal, Public};
-    use Policy::{Anyone, Gateway, RefreshCookie, SignedIn};
+    use Policy::{Anyone, Client, Gateway, RefreshCookie, SignedIn};
     use gateway::{NGINX, NGINX_ACCESS, PLAIN, PLAIN_ACCESS};
     vec![
         // First what is asked most: the router tries one after the other.
@@ -76,6 +78,8 @@ pub fn routes() -> Vec<Route> {
         route("/verify/nginx/role/{role}", Gateway(NGINX), Internal).any(verify::verify_request),
         route("/verify/nginx/access/role/{role}", Gateway(NGINX_ACCESS), Internal).any(verify::verify_request),
         route("/verify/envoy{rest:.*}", Gateway(PLAIN), Internal).any(verify::verify_request),
+        route("/introspect", Client, Public).post(introspect::introspect_token),
+        route("/revoke", Anyone, Public).post(revoke::revoke_token),
         route("/healthz", Anyone, Both).get(operations::show_health),
         route("/readyz", Anyone, Internal).get(operations::show_readiness),
         route("/metrics", Anyone, Internal).get(operations::show_metrics),

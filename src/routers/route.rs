@@ -18,6 +18,8 @@ pub enum Policy {
     SignedIn,
     /// Whoever holds a refresh cookie, which is used at once.
     RefreshCookie,
+    /// A client that proves itself by id and secret; users and their tokens are none.
+    Client,
     /// A gateway that asks about another request; the answer is in the form that it understands.
     Gateway(Mount),
 }
@@ -93,7 +95,7 @@ impl Route {
     pub(super) fn register(self, config: &mut web::ServiceConfig, settings: &Config) {
         let base_path = settings.server.base_path.as_str();
         let mode = match self.policy {
-            Policy::Anyone => None,
+            Policy::Anyone | Policy::Client => None,
             Policy::SignedIn => Some(Mode::WhenNeeded),
             Policy::RefreshCookie => Some(Mode::Now),
             Policy::Gateway(mount) => {

@@ -62,11 +62,11 @@ pub async fn create_token(
         Err(unproven) => return Ok(unproven.response()),
     };
     let Ok(grant) = form.get("grant_type").map_or(Ok(Grant::Password), str::parse) else {
-        return Ok(oauth_error("unsupported_grant_type", "This grant type is not supported"));
+        return Ok(respond::oauth_refusal("unsupported_grant_type", "This grant type is not supported"));
     };
     let client_id = match &caller {
         Caller::Client(client) if !client.grants().contains(&grant) => {
-            return Ok(oauth_error("unauthorized_client", "This client may not use this grant type"));
+            return Ok(respond::oauth_refusal("unauthorized_client", "This client may not use this grant type"));
         }
         Caller::Client(client) => client.id.as_str(),
         Caller::Public => FIRST_PARTY,
@@ -102,10 +102,8 @@ pub struct TokenForm {
 fn refuse_repeated(form: &Form, dialect: Dialect) -> Option<HttpResponse> {
     if let Some(name) = form.repeated(&PARAMETERS) {
         return Some(match dialect {
-            Dialect::OAuth => oauth_error("invalid_request", &format!("The parameter {name} came more than once")),
-            Dialect::FastApi if name == "grant_type" => {
-                oauth_error("invalid_request", "The parameter grant_type came more than once")
-            }
+            Dialect::OAuth => respond::repeated(name),
+            Dialect::FastApi if name == "grant_type" => respond::repeated(name),
             Dialect::FastApi => {
                 let loc = PARAMETERS.into_iter().find(|parameter| *parameter == name).unwrap_or_default();
                 fields_refused(vec![FormProblemDetail {
@@ -128,7 +126,7 @@ async fn password_grant(
 ) -> Result<HttpResponse, Error> {
     if !shared.app.config.oauth.password_grant {
         return Ok(match dialect {
-            Dialect::OAuth => oauth_error("unsupported_grant_type", "The password grant is switched off"),
+            Dialect::OAuth => respond::oauth_refusal("unsupported_grant_type", "The password grant is switched off"),
             Dialect::FastApi => {
                 let body = FormProblem::Sentence { detail: "The password grant is switched off" };
                 respond::json(&mut HttpResponse::Forbidden(), &body)
@@ -140,7 +138,7 @@ async fn password_grant(
     };
     let Some(password) = Password::new(password.to_owned()) else {
         return Ok(match dialect {
-            Dialect::OAuth => oauth_error("invalid_request", "A password has at most 1024 bytes"),
+            Dialect::OAuth => respond::oauth_refusal("invalid_request", "A password has at most 1024 bytes"),
             Dialect::FastApi => {
                 let body = FormProblem::Sentence { detail: "A password has at most 1024 bytes" };
                 respond::json(&mut HttpResponse::BadRequest(), &body)
@@ -163,7 +161,7 @@ async fn password_grant(
         }
         Err(Error::InvalidCredentials) => Ok(wrong_password(dialect)),
         Err(Error::SessionLimit) => Ok(match dialect {
-            Dialect::OAuth => oauth_error("invalid_grant", "Too many sessions"),
+            Dialect::OAuth => respond::oauth_refusal("invalid_grant", "Too many sessions"),
             Dialect::FastApi => {
                 respond::json(&mut HttpResponse::Forbidden(), &FormProblem::Sentence { detail: "Too many sessions" })
             }
@@ -175,7 +173,7 @@ async fn password_grant(
 fn wrong_password(dialect: Dialect) -> HttpResponse {
     const WRONG: &str = "Incorrect username or password";
     match dialect {
-        Dialect::OAuth => oauth_error("invalid_grant", WRONG),
+        Dialect::OAuth => respond::oauth_refusal("invalid_grant", WRONG),
         Dialect::FastApi => {
             let mut builder = HttpResponse::Unauthorized();
             builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -189,7 +187,7 @@ fn missing(form: &Form, dialect: Dialect) -> HttpResponse {
     match dialect {
         Dialect::OAuth => {
             let names: Vec<&str> = absent.collect();
-            oauth_error("invalid_request", &format!("Missing: {}", names.join(", ")))
+            respond::oauth_refusal("invalid_request", &format!("Missing: {}", names.join(", ")))
         }
         Dialect::FastApi => fields_refused(
             absent
@@ -203,10 +201,6 @@ fn fields_refused(detail: Vec<FormProblemDetail>) -> HttpResponse {
     respond::json(&mut HttpResponse::UnprocessableEntity(), &FormProblem::Fields { detail })
 }
 
-fn oauth_error(error: &'static str, description: &str) -> HttpResponse {
-    respond::oauth(StatusCode::BAD_REQUEST, error, description, None)
-}
-
 async fn refresh_grant(
     shared: &Shared,
     request: &HttpRequest,
@@ -214,7 +208,7 @@ async fn refresh_grant(
     client_id: &str,
 ) -> Result<HttpResponse, Error> {
     let Some(text) = form.get("refresh_token") else {
-        return Ok(oauth_error("invalid_request", "Missing: refresh_token"));
+        return Ok(respond::oauth_refusal("invalid_request", "Missing: refresh_token"));
     };
     let app = &shared.app;
     let outcome = match refresh::candidates(app, std::iter::once(text)) {

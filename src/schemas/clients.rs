@@ -1,4 +1,5 @@
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::models::client::Client;
 
@@ -40,5 +41,52 @@ impl ClientResponse {
             created_at: client.created_at.to_iso8601(),
             secret_changed_at: client.secret_changed_at.to_iso8601(),
         }
+    }
+}
+
+/// What a client is told of a token (RFC 7662, section 2.2).
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct IntrospectionResponse {
+    /// Whether it is good now; if not, nothing else is said.
+    pub active: bool,
+    /// Who minted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// The user's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// Whom an access token is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    /// "tacit", or the client it was issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Good while now is before this, in seconds since 1970; a refresh token's moves on with each use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exp: Option<i64>,
+    /// When an access token was minted, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iat: Option<i64>,
+    /// Unique to an access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// The session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// Granted scope, space-separated; may be empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Absent for a user without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// "bearer" for an access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+}
+
+impl IntrospectionResponse {
+    /// All that is said of a token that is not good.
+    pub fn inactive() -> Self {
+        Self::default()
     }
 }

@@ -330,6 +330,12 @@ pub fn delivery(app: &App, refreshed: &Refreshed) -> Delivery {
     }
 }
 
+/// Whether presenting this token, whose secret part is good, would end its session as theft.
+pub fn would_be_theft(app: &App, token: &RefreshToken, session: &Session, now: Timestamp) -> bool {
+    let presented = Presented { generation: token.generation, branch: token.branch };
+    matches!(decide(&presented, &state_of(session, now), app.config.sessions.grace), Decision::Theft)
+}
+
 /// Asks the database whether a session still lives.
 pub fn is_live(connection: &mut AnyConnection, id: SessionId) -> Result<bool, Error> {
     Ok(session::find_revocation(connection, id)?.is_some_and(|revocation| revocation.is_none()))
