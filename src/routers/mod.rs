@@ -11,6 +11,7 @@ mod introspect;
 mod log_in;
 mod log_out;
 mod me;
+mod metadata;
 mod observe;
 mod operations;
 mod protected;
@@ -80,6 +81,7 @@ pub fn routes() -> Vec<Route> {
         route("/verify/envoy{rest:.*}", Gateway(PLAIN), Internal).any(verify::verify_request),
         route("/introspect", Client, Public).post(introspect::introspect_token),
         route("/revoke", Anyone, Public).post(revoke::revoke_token),
+        route(metadata::PATH, Anyone, Public).get(metadata::show_server_metadata),
         route("/healthz", Anyone, Both).get(operations::show_health),
         route("/readyz", Anyone, Internal).get(operations::show_readiness),
         route("/metrics", Anyone, Internal).get(operations::show_metrics),
@@ -115,6 +117,12 @@ pub fn configure(config: &mut web::ServiceConfig, shared: &Shared, listener: Lis
     let separate = shared.app.config.server.internal_listen.is_some();
     for route in routes().into_iter().filter(|route| route.answers_on(listener, separate)) {
         route.register(config, &shared.app.config);
+    }
+    let base_path = &shared.app.config.server.base_path;
+    let well_known = route(metadata::PATH, Policy::Anyone, Listener::Public).get(metadata::show_server_metadata);
+    if !base_path.is_empty() && well_known.answers_on(listener, separate) {
+        // The standard puts the base path behind the well-known one, and so outside of it.
+        well_known.register_at(format!("{}{base_path}", metadata::PATH), config, &shared.app.config);
     }
     // Not a default service, which could not be wrapped: a listed origin's page may read this answer too.
     let nothing = web::to(|| async { respond::response(&crate::error::Error::NotFound) });

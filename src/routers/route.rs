@@ -125,12 +125,21 @@ impl Route {
         config.service(resource.wrap(signed_in).wrap(cors(settings)));
     }
 
+    /// Registers a route for anyone at another path than its own.
+    pub(super) fn register_at(self, path: String, config: &mut web::ServiceConfig, settings: &Config) {
+        config.service(self.into_resource_at(path).wrap(cors(settings)));
+    }
+
     fn into_resource(self, base_path: &str) -> Resource {
         // What `observe` makes of a path with a trailing slash.
         let path = match format!("{base_path}{}", self.path) {
             path if path.len() > 1 => path.trim_end_matches('/').to_owned(),
             path => path,
         };
+        self.into_resource_at(path)
+    }
+
+    fn into_resource_at(self, path: String) -> Resource {
         let allow: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
         let allow = allow.join(", ");
         let mut resource = web::resource(path);

@@ -90,3 +90,28 @@ impl IntrospectionResponse {
         Self::default()
     }
 }
+
+/// The service's OAuth 2.0 metadata (RFC 8414, section 2).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServerMetadataResponse {
+    /// `iss` of every token.
+    pub issuer: String,
+    /// POST /token.
+    pub token_endpoint: String,
+    /// How a client may authenticate there.
+    pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// What `grant_type` may be.
+    pub grant_types_supported: Vec<&'static str>,
+    /// Empty: there is no authorization endpoint.
+    pub response_types_supported: Vec<&'static str>,
+    /// POST /introspect.
+    pub introspection_endpoint: String,
+    /// How a client may authenticate there.
+    pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// POST /revoke.
+    pub revocation_endpoint: String,
+    /// How a client may authenticate there.
+    pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// A page for people.
+    pub service_documentation: String,
+}

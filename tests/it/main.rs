@@ -41,6 +41,7 @@ mod log_in;
 mod logs;
 mod matrix;
 mod me;
+mod metadata;
 mod model;
 mod openapi;
 mod operations;

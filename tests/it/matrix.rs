@@ -37,7 +37,7 @@ enum Caller {
 }
 
 /// Method, path, and the status for each of [`CALLERS`]. No request has a body: 415 is an open door.
-const MATRIX: [(&str, &str, [u16; 8]); 41] = [
+const MATRIX: [(&str, &str, [u16; 8]); 42] = [
     //                         anonymous, cookie, bearer, admin, expired, logged out, disabled, garbage
     ("POST", "/register", [415, 415, 415, 415, 415, 415, 415, 415]),
     ("POST", "/login", [415, 415, 415, 415, 415, 415, 415, 415]),
@@ -73,6 +73,7 @@ const MATRIX: [(&str, &str, [u16; 8]); 41] = [
     ("POST", "/verify/nginx/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
     ("POST", "/introspect", [415, 415, 415, 415, 415, 415, 415, 415]),
     ("POST", "/revoke", [415, 415, 415, 415, 415, 415, 415, 415]),
+    ("GET", "/.well-known/oauth-authorization-server", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/healthz", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/readyz", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/metrics", [200, 200, 200, 200, 200, 200, 200, 200]),
