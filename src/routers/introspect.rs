@@ -73,6 +73,19 @@ pub async fn introspect_token(
             username: claims.username,
             token_type: Some("bearer"),
         },
+        Some(Active::Client(claims)) => IntrospectionResponse {
+            active: true,
+            iss: Some(claims.iss),
+            sub: Some(claims.sub),
+            aud: Some(claims.aud),
+            client_id: Some(claims.client_id),
+            exp: Some(claims.exp),
+            iat: Some(claims.iat),
+            jti: Some(claims.jti.to_string()),
+            scope: Some(claims.scope),
+            token_type: Some("bearer"),
+            ..IntrospectionResponse::inactive()
+        },
         Some(Active::Refresh { session, user }) => IntrospectionResponse {
             active: true,
             iss: Some(issuer.clone()),

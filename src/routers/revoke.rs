@@ -34,7 +34,7 @@ pub struct RevocationForm {
     request_body(content = RevocationForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token is good no more; no body"),
-        (status = 400, description = "Malformed, or the token is another client's", body = OAuthProblem),
+        (status = 400, description = "Malformed, or a token that is another client's or a client's own", body = OAuthProblem),
         (status = 401, description = "Not a good client, or none where the token needs one", body = OAuthProblem),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not a form", body = Problem, content_type = "application/problem+json"),
@@ -65,5 +65,9 @@ pub async fn revoke_token(
         Outcome::Revoked => HttpResponse::Ok().finish(),
         Outcome::ClientRequired => Unproven::Wrong.response(),
         Outcome::OfAnotherClient => respond::oauth_refusal("invalid_grant", "The token was issued to another client"),
+        Outcome::Unsupported => {
+            let description = "A client's own token cannot be revoked: it runs out";
+            respond::oauth_refusal("unsupported_token_type", description)
+        }
     })
 }

@@ -5,21 +5,24 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::body::Form;
-use super::client::{self, Caller};
+use super::client::{self, Caller, Unproven};
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use super::sign_in::sign_in;
 use super::{body, cross_site, request};
 use crate::app::App;
 use crate::error::Error;
+use crate::models::client::Client;
 use crate::models::session::FIRST_PARTY;
 use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
+use crate::services::client_token::{self, Refused};
 use crate::services::refresh::{self, Delivery, Echo, Refreshed, Rotation};
-use crate::types::{Grant, Identifier, Password};
+use crate::services::tokens::ClientAccessToken;
+use crate::types::{Grant, Identifier, Password, Timestamp};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
-const PARAMETERS: [&str; 7] =
-    ["grant_type", "username", "password", "refresh_token", "scope", "client_id", "client_secret"];
+const PARAMETERS: [&str; 8] =
+    ["grant_type", "username", "password", "refresh_token", "scope", "audience", "client_id", "client_secret"];
 
 /// The two dialects, told apart here and nowhere else.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +33,8 @@ enum Dialect {
 
 /// The OAuth 2.0 token endpoint.
 ///
-/// Forms, URL-encoded or multipart. With `grant_type` (password, refresh_token) errors are those of RFC 6749, without it
+/// Forms, URL-encoded or multipart. With `grant_type` (password, refresh_token,
+/// client_credentials) errors are those of RFC 6749, without it
 /// those of FastAPI's OAuth2PasswordRequestForm. Never sets or reads a cookie.
 #[utoipa::path(
     post, path = "/token", tag = "sign-in", operation_id = "create_token",
@@ -73,6 +77,10 @@ pub async fn create_token(
     };
     Ok(match grant {
         Grant::Password => password_grant(&shared, &request, &form, dialect, client_id).await?,
+        Grant::ClientCredentials => match caller {
+            Caller::Client(client) => client_grant(&shared, &client, &form)?,
+            Caller::Public => Unproven::Wrong.response(),
+        },
         Grant::RefreshToken => refresh_grant(&shared, &request, &form, client_id).await?,
     })
 }
@@ -81,7 +89,7 @@ pub async fn create_token(
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form in OpenAPI; the form itself is read field by field")]
 pub struct TokenForm {
-    /// "password" or "refresh_token"; without it the form is FastAPI's.
+    /// "password", "refresh_token" or "client_credentials"; without it the form is FastAPI's.
     grant_type: Option<String>,
     /// A username or an e-mail address.
     username: Option<String>,
@@ -90,8 +98,10 @@ pub struct TokenForm {
     password: Option<String>,
     /// With grant_type refresh_token.
     refresh_token: Option<String>,
-    /// Space-separated.
+    /// Space-separated; read with grant_type client_credentials.
     scope: Option<String>,
+    /// With grant_type client_credentials: whom the token is to be for.
+    audience: Option<String>,
     /// Public use needs none.
     client_id: Option<String>,
     /// A confidential client's, unless it authenticates by HTTP Basic.
@@ -199,6 +209,23 @@ fn missing(form: &Form, dialect: Dialect) -> HttpResponse {
 
 fn fields_refused(detail: Vec<FormProblemDetail>) -> HttpResponse {
     respond::json(&mut HttpResponse::UnprocessableEntity(), &FormProblem::Fields { detail })
+}
+
+/// A client's own token. There is nothing to refresh: the client asks again.
+fn client_grant(shared: &Shared, client: &Client, form: &Form) -> Result<HttpResponse, Error> {
+    Ok(match client_token::issue(&shared.app, client, form.get("scope"), form.get("audience"))? {
+        Ok(ClientAccessToken { text, claims }) => respond::ok(&TokenResponse {
+            expires_in: claims.exp - claims.iat,
+            expires_at: Timestamp::from_unix_seconds(claims.exp).to_iso8601(),
+            scope: claims.scope,
+            access_token: text,
+            token_type: "bearer",
+            refresh_token: None,
+            rotated: None,
+        }),
+        Err(Refused::Scope) => respond::oauth_refusal("invalid_scope", "The scope is malformed or not the client's"),
+        Err(Refused::Audience) => respond::oauth_refusal("invalid_target", "The audience is not the client's"),
+    })
 }
 
 async fn refresh_grant(

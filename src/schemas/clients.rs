@@ -52,7 +52,7 @@ pub struct IntrospectionResponse {
     /// Who minted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
-    /// The user's id.
+    /// The user's id; of a client's own token the client's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
     /// Whom an access token is for.

@@ -4,7 +4,7 @@ use subtle::ConstantTimeEq;
 
 use super::refresh;
 use super::refresh_token::RefreshToken;
-use super::tokens::{self, Claims};
+use super::tokens::{self, Claims, ClientClaims, Verified};
 use crate::app::App;
 use crate::error::Error;
 use crate::models::AnyConnection;
@@ -17,6 +17,8 @@ use crate::models::user::User;
 pub enum Active {
     /// An access token.
     Access(Box<Claims>),
+    /// An access token of a client itself.
+    Client(Box<ClientClaims>),
     /// A refresh token, with what the database says of it.
     Refresh {
         /// Its session.
@@ -32,10 +34,17 @@ pub fn introspect(app: &App, connection: &mut AnyConnection, text: &str) -> Resu
     if !app.revocations.is_loaded() {
         return Err(Error::NotReady("the revoked sessions were not loaded yet"));
     }
-    if let Ok(claims) = tokens::verify(app, text) {
-        let (revoked, stale) = app.revocations.check(claims.sid, claims.sub, claims.ver);
-        let good = revoked.is_none() && !stale && is_enabled(connection, &claims.client_id)?;
-        return Ok(good.then(|| Active::Access(Box::new(claims))));
+    match tokens::verify_any(app, text) {
+        Ok(Verified::User(claims)) => {
+            let (revoked, stale) = app.revocations.check(claims.sid, claims.sub, claims.ver);
+            let good = revoked.is_none() && !stale && is_enabled(connection, &claims.client_id)?;
+            return Ok(good.then_some(Active::Access(claims)));
+        }
+        Ok(Verified::Client(claims)) => {
+            let good = is_enabled(connection, &claims.client_id)?;
+            return Ok(good.then_some(Active::Client(claims)));
+        }
+        Err(_) => {}
     }
     match RefreshToken::decode(&app.refresh_keys, text, app.clock.now()) {
         Ok(token) => introspect_refresh(app, connection, &token),

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod authenticate;
+pub mod client_token;
 pub mod clients;
 pub mod explain;
 pub mod introspection;

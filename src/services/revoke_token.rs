@@ -2,7 +2,7 @@
 
 use super::log_out::{self, Proofs, Shown};
 use super::refresh_token::RefreshToken;
-use super::tokens::{self, Flaw};
+use super::tokens::{self, Flaw, Verified};
 use crate::app::App;
 use crate::error::Error;
 use crate::models::AnyConnection;
@@ -17,6 +17,8 @@ pub enum Outcome {
     ClientRequired,
     /// It was issued to another client.
     OfAnotherClient,
+    /// A client's own token has no session that could end; it runs out.
+    Unsupported,
 }
 
 /// Revokes an access token or a refresh token, whatever its age. `client_id` is who authenticated, if anybody did: a token
@@ -27,9 +29,11 @@ pub fn revoke(
     text: &str,
     client_id: Option<&str>,
 ) -> Result<Outcome, Error> {
-    let (owner, shown) = match tokens::verify(app, text) {
-        Ok(claims) => (claims.client_id, Shown { access_tokens: vec![text.to_owned()], ..Shown::default() }),
-        Err(Flaw::Expired(claims)) => {
+    let (owner, shown) = match tokens::verify_any(app, text) {
+        Ok(Verified::Client(claims)) => {
+            return Ok(refuse(&claims.client_id, client_id).unwrap_or(Outcome::Unsupported));
+        }
+        Ok(Verified::User(claims)) | Err(Flaw::Expired(claims)) => {
             (claims.client_id, Shown { access_tokens: vec![text.to_owned()], ..Shown::default() })
         }
         Err(_) => {
@@ -44,13 +48,18 @@ pub fn revoke(
             (session.client_id, Shown { refresh_tokens: vec![text.to_owned()], ..Shown::default() })
         }
     };
-    if owner != FIRST_PARTY {
-        match client_id {
-            None => return Ok(Outcome::ClientRequired),
-            Some(id) if id != owner => return Ok(Outcome::OfAnotherClient),
-            Some(_) => {}
-        }
+    if let Some(refused) = refuse(&owner, client_id).filter(|_| owner != FIRST_PARTY) {
+        return Ok(refused);
     }
     log_out::log_out(app, connection, &Proofs::of(app, &shown))?;
     Ok(Outcome::Revoked)
+}
+
+/// Why a client's token is not this caller's to revoke.
+fn refuse(owner: &str, client_id: Option<&str>) -> Option<Outcome> {
+    match client_id {
+        None => Some(Outcome::ClientRequired),
+        Some(id) if id != owner => Some(Outcome::OfAnotherClient),
+        Some(_) => None,
+    }
 }

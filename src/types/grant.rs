@@ -8,17 +8,20 @@ pub enum Grant {
     Password,
     /// A refresh token.
     RefreshToken,
+    /// The client's own secret, for a token of its own.
+    ClientCredentials,
 }
 
 impl Grant {
     /// All that there are.
-    pub const ALL: [Self; 2] = [Self::Password, Self::RefreshToken];
+    pub const ALL: [Self; 3] = [Self::Password, Self::RefreshToken, Self::ClientCredentials];
 
     /// As `grant_type` names it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
         }
     }
 }
@@ -27,7 +30,10 @@ impl FromStr for Grant {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|grant| grant.as_str() == text).ok_or("expected password or refresh_token")
+        Self::ALL
+            .into_iter()
+            .find(|grant| grant.as_str() == text)
+            .ok_or("expected password, refresh_token or client_credentials")
     }
 }
 

@@ -24,6 +24,7 @@ mod access_tokens;
 mod app;
 mod architecture;
 mod bearer;
+mod client_credentials;
 mod clients;
 mod command_line;
 mod config;

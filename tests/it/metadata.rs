@@ -7,7 +7,7 @@ use crate::problems;
 use crate::shapes::part;
 
 /// What `grant_type` may be.
-const GRANTS: [&str; 2] = ["password", "refresh_token"];
+const GRANTS: [&str; 3] = ["password", "refresh_token", "client_credentials"];
 
 const PATH: &str = "/.well-known/oauth-authorization-server";
 
