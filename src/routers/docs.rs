@@ -13,8 +13,8 @@ use utoipa::openapi::{OpenApi as Document, ServerBuilder};
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use super::{
-    cookies, introspect, log_in, log_out, me, metadata, operations, protected, refresh, register, revoke, sessions,
-    token, verify,
+    cookies, introspect, log_in, log_out, me, metadata, operations, protected, refresh, register, revocations, revoke,
+    sessions, token, verify,
 };
 use crate::config::Config;
 use crate::error::Error;
@@ -32,7 +32,7 @@ use crate::schemas::Problem;
         me::show_me, me::update_me, me::change_password,
         sessions::list_sessions, sessions::delete_session,
         protected::show_protected, protected::show_admin, verify::verify_request,
-        introspect::introspect_token, revoke::revoke_token, metadata::show_server_metadata,
+        introspect::introspect_token, revoke::revoke_token, revocations::list_revocations, metadata::show_server_metadata,
         operations::show_health, operations::show_readiness, operations::show_metrics, operations::show_index,
         show_openapi, show_docs, show_docs_file,
     ),

@@ -19,6 +19,7 @@ mod refresh;
 mod register;
 mod request;
 mod respond;
+mod revocations;
 mod revoke;
 mod route;
 mod sessions;
@@ -44,7 +45,7 @@ use crate::config::Config;
 use route::route;
 
 /// Where errors carry OAuth's own `error` member too, and every answer is `no-store`.
-const OAUTH_PATHS: [&str; 3] = ["/token", "/introspect", "/revoke"];
+const OAUTH_PATHS: [&str; 4] = ["/token", "/introspect", "/revoke", "/revocations"];
 
 /// Every route: path, who may call it, and its methods. GET brings HEAD along; every path answers with and without a
 /// trailing slash; any other method is 405 with Allow.
@@ -81,6 +82,7 @@ pub fn routes() -> Vec<Route> {
         route("/verify/envoy{rest:.*}", Gateway(PLAIN), Internal).any(verify::verify_request),
         route("/introspect", Client, Public).post(introspect::introspect_token),
         route("/revoke", Anyone, Public).post(revoke::revoke_token),
+        route("/revocations", Client, Public).get(revocations::list_revocations),
         route(metadata::PATH, Anyone, Public).get(metadata::show_server_metadata),
         route("/healthz", Anyone, Both).get(operations::show_health),
         route("/readyz", Anyone, Internal).get(operations::show_readiness),

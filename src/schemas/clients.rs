@@ -2,6 +2,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::models::client::Client;
+use crate::types::{SessionId, Timestamp, UserId};
 
 /// A client, as the command line prints it for programs.
 #[derive(Debug, Serialize)]
@@ -114,4 +115,44 @@ pub struct ServerMetadataResponse {
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// A page for people.
     pub service_documentation: String,
+}
+
+/// A session that ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RevokedSession {
+    /// `sid` in tokens.
+    #[schema(format = Uuid)]
+    pub sid: String,
+    /// ISO 8601, UTC.
+    #[schema(format = DateTime)]
+    pub revoked_at: String,
+}
+
+/// A user whose claims changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangedUser {
+    /// `sub` in tokens.
+    #[schema(format = Uuid)]
+    pub sub: String,
+    /// A token with a lower `ver` is stale.
+    pub ver: i64,
+}
+
+/// What makes access tokens stale that have not run out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RevocationsResponse {
+    /// Their tokens are good no more.
+    pub sessions: Vec<RevokedSession>,
+    /// Of their tokens those of a lower version are good no more.
+    pub users: Vec<ChangedUser>,
+}
+
+impl RevocationsResponse {
+    /// In the order given.
+    pub fn new(sessions: &[(SessionId, Timestamp)], users: &[(UserId, i64)]) -> Self {
+        let session =
+            |(sid, at): &(SessionId, Timestamp)| RevokedSession { sid: sid.to_string(), revoked_at: at.to_iso8601() };
+        let user = |(sub, ver): &(UserId, i64)| ChangedUser { sub: sub.to_string(), ver: *ver };
+        Self { sessions: sessions.iter().map(session).collect(), users: users.iter().map(user).collect() }
+    }
 }

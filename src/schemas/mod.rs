@@ -11,7 +11,7 @@ pub use accounts::{
     ChangePasswordRequest, LoginRequest, LoginResponse, LogoutRequest, MessageResponse, ProtectedResponse,
     RegisterRequest, RegisterResponse, UpdateMeRequest, UserResponse,
 };
-pub use clients::{ClientResponse, IntrospectionResponse, ServerMetadataResponse};
+pub use clients::{ClientResponse, IntrospectionResponse, RevocationsResponse, ServerMetadataResponse};
 pub use operations::{HealthResponse, IndexResponse, ReadinessResponse};
 pub use problems::{FieldProblem, FormProblem, FormProblemDetail, OAuthProblem, Problem};
 pub use sessions::{EndedResponse, SessionResponse, SessionsResponse};

@@ -52,6 +52,7 @@ mod protocol;
 mod raw;
 mod register;
 mod requests;
+mod revocations_feed;
 mod revoke;
 mod serve;
 mod sessions;
