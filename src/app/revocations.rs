@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::models::session::RevokedReason;
 use crate::types::{Instant, SessionId, Timestamp, UserId};
 
@@ -14,6 +16,8 @@ const READ_BACK: Duration = Duration::from_secs(180);
 pub struct Revocations {
     remembered: Duration,
     known: RwLock<Known>,
+    /// Told whenever there is something new.
+    news: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -36,7 +40,7 @@ pub struct Polled {
 
 impl Revocations {
     pub(super) fn new(remembered: Duration) -> Self {
-        Self { remembered, known: RwLock::default() }
+        Self { remembered, known: RwLock::default(), news: watch::Sender::new(()) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -63,6 +67,7 @@ impl Revocations {
     /// Notes at once what this replica itself revoked; the next poll brings the database's own time for it.
     pub fn add_session(&self, id: SessionId, reason: RevokedReason, now: Timestamp) {
         self.write().sessions.entry(id).or_insert((reason, now));
+        self.news.send_replace(());
     }
 
     /// Notes at once that this replica itself raised a user's version.
@@ -72,6 +77,31 @@ impl Revocations {
         if version > entry.0 {
             *entry = (version, now);
         }
+        drop(known);
+        self.news.send_replace(());
+    }
+
+    /// What is told whenever there may be something new.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// The sessions revoked at `since` or later and when, in the order of their ids.
+    pub fn sessions_since(&self, since: Timestamp) -> Vec<(SessionId, Timestamp)> {
+        let known = self.read();
+        let recent = known.sessions.iter().filter(|(_, (_, at))| *at >= since);
+        let mut sessions: Vec<_> = recent.map(|(id, (_, at))| (*id, *at)).collect();
+        sessions.sort_unstable();
+        sessions
+    }
+
+    /// The users changed at `since` or later and their version, in the order of their ids.
+    pub fn users_since(&self, since: Timestamp) -> Vec<(UserId, i64)> {
+        let known = self.read();
+        let recent = known.users.iter().filter(|(_, (_, at))| *at >= since);
+        let mut users: Vec<_> = recent.map(|(id, (version, _))| (*id, *version)).collect();
+        users.sort_unstable();
+        users
     }
 
     /// From when on a poll has to read.
@@ -85,13 +115,15 @@ impl Revocations {
     /// Takes in what a poll that began at `begun` read, and forgets what is old. A poll may be overtaken by a later one.
     pub fn take(&self, polled: Polled, begun: Instant) {
         let mut known = self.write();
+        let mut news = false;
         for (id, reason, revoked_at) in polled.sessions {
             known.newest = known.newest.max(Some(revoked_at));
-            known.sessions.insert(id, (reason, revoked_at));
+            news |= known.sessions.insert(id, (reason, revoked_at)).is_none();
         }
         for (id, version, raised_at) in polled.users {
             let raised_at = raised_at.unwrap_or(polled.now);
             known.newest = known.newest.max(Some(raised_at));
+            news |= known.users.get(&id).is_none_or(|(current, _)| version > *current);
             let entry = known.users.entry(id).or_insert((version, raised_at));
             if version >= entry.0 {
                 *entry = (version, raised_at);
@@ -103,6 +135,10 @@ impl Revocations {
         known.sessions.retain(|_, (_, revoked_at)| *revoked_at >= oldest);
         known.users.retain(|_, (_, raised_at)| *raised_at >= oldest);
         known.polled = known.polled.max(Some(begun));
+        drop(known);
+        if news {
+            self.news.send_replace(());
+        }
     }
 
     /// Whether the set was loaded once: before that nobody can be called signed in.

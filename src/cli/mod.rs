@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod client;
 mod config;
 mod healthcheck;
 mod migrate;
@@ -53,6 +54,9 @@ enum Command {
     /// Create and administer users.
     #[command(subcommand)]
     User(user::Command),
+    /// Create and administer clients: programs with a secret of their own.
+    #[command(subcommand)]
+    Client(client::Command),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -131,6 +135,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(overrides, &arguments),
         Command::Migrate => migrate::run(&overrides),
         Command::User(command) => user::run(&overrides, command),
+        Command::Client(command) => client::run(&overrides, command),
         Command::Config(command) => config::run(&overrides, &command),
         Command::Token(command) => token::run(&overrides, command),
         Command::Throttle(command) => throttle::run(&overrides, command),
@@ -189,6 +194,11 @@ fn read_line() -> Result<String, Failure> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(line.strip_suffix('\n').map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).to_owned())
+}
+
+/// Prints a value as JSON on a line of its own.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print_line(serde_json::to_string(value).map_err(|error| Failure::Failed(error.to_string()))?)
 }
 
 /// Prints a line to standard output; a reader that has had enough (`| head`) is no failure.

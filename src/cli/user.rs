@@ -1,6 +1,6 @@
 use clap::{Args, Subcommand};
 
-use super::{Failure, build_app, print_line, read_password};
+use super::{Failure, build_app, print_json, print_line, read_password};
 use crate::app::App;
 use crate::config::Overrides;
 use crate::error::Error;
@@ -179,8 +179,4 @@ fn print_user(user: &User, json: bool) -> Result<(), Failure> {
     print_line(format_args!("created     {}", user.created_at.to_iso8601()))?;
     let last = user.last_signed_in_at.map_or_else(|| "never".to_owned(), Timestamp::to_iso8601);
     print_line(format_args!("signed in   {last}"))
-}
-
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    print_line(serde_json::to_string(value).map_err(|error| Failure::Failed(error.to_string()))?)
 }

@@ -52,6 +52,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    clients (id) {
+        id -> Text,
+        name -> Text,
+        secret_hash -> Binary,
+        grants -> Text,
+        scopes -> Text,
+        audiences -> Text,
+        disabled -> Bool,
+        created_at -> Timestamp,
+        secret_changed_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
 

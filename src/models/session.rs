@@ -8,6 +8,9 @@ use super::turn::take_turn;
 use super::user::User;
 use crate::types::{SessionId, Timestamp, UserId};
 
+/// The `client_id` of sign-ins that no confidential client made.
+pub const FIRST_PARTY: &str = "tacit";
+
 /// Why a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokedReason {
@@ -145,8 +148,8 @@ pub struct NewSession<'a> {
     pub ip: Option<&'a str>,
     /// Made from the user agent.
     pub label: Option<&'a str>,
-    /// Granted scope.
-    pub scope: &'a str,
+    /// The confidential client that signed somebody in, or [`FIRST_PARTY`].
+    pub client_id: &'a str,
 }
 
 /// Adds a session of generation 0.
@@ -164,7 +167,7 @@ pub fn insert(connection: &mut AnyConnection, new: &NewSession<'_>) -> QueryResu
             sessions::user_agent.eq(new.user_agent),
             sessions::ip.eq(new.ip),
             sessions::label.eq(new.label),
-            sessions::scope.eq(new.scope),
+            sessions::client_id.eq(new.client_id),
         ))
         .returning(sessions::all_columns)
         .get_results(connection)

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use utoipa::OpenApi;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Flow, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi as Document, ServerBuilder};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{cookies, log_in, log_out, me, operations, pages, protected, refresh, register, sessions, token, verify};
+use super::{
+    cookies, introspect, log_in, log_out, me, metadata, operations, pages, protected, refresh, register, revocations,
+    revoke, sessions, token, verify,
+};
 use crate::config::Config;
 use crate::error::Error;
 use crate::schemas::Problem;
@@ -19,7 +24,7 @@ use crate::schemas::Problem;
 #[openapi(
     info(
         title = "Tacit",
-        description = "Signs people in, mints short-lived JWTs and renews them silently. Errors are problem documents (RFC 9457); at /token those of RFC 6749.",
+        description = "Signs people in, mints short-lived JWTs and renews them silently. Errors are problem documents (RFC 9457); at OAuth's own endpoints those of RFC 6749.",
     ),
     paths(
         register::register_user, log_in::create_login, token::create_token, refresh::refresh_session,
@@ -27,6 +32,7 @@ use crate::schemas::Problem;
         me::show_me, me::update_me, me::change_password,
         sessions::list_sessions, sessions::delete_session,
         protected::show_protected, protected::show_admin, verify::verify_request,
+        introspect::introspect_token, revoke::revoke_token, revocations::list_revocations, metadata::show_server_metadata,
         operations::show_health, operations::show_readiness, operations::show_metrics, operations::show_index,
         pages::show_login, pages::show_register, pages::show_account, pages::show_asset,
         show_openapi, show_docs, show_docs_file,
@@ -37,6 +43,7 @@ use crate::schemas::Problem;
         (name = "pages", description = "For people, in English, Japanese and Korean"),
         (name = "sessions", description = "One session for each device that is signed in"),
         (name = "try", description = "Something protected, to try an integration with"),
+        (name = "clients", description = "For programs with a secret of their own"),
         (name = "gateways", description = "For gateways and backends"),
         (name = "operations", description = "For operators"),
     )
@@ -54,6 +61,8 @@ pub fn openapi(config: &Config) -> Document {
     let cookie = cookies::access_name(&config.cookies);
     let components = document.components.get_or_insert_with(Default::default);
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([flow])));
+    let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).build();
+    components.add_security_scheme("client", SecurityScheme::Http(basic));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie))));
     document
 }

@@ -2,9 +2,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::sign_in::{self, sign_in};
+use super::sign_in::{self, SignIn, sign_in};
 use super::{body, cookies, cross_site, pages, request};
 use crate::error::Error;
+use crate::models::session::FIRST_PARTY;
 use crate::schemas::{LoginRequest, LoginResponse, Problem, UserResponse};
 use crate::services::refresh_token::RefreshToken;
 use crate::services::sessions::Opened;
@@ -68,7 +69,8 @@ pub async fn open_session(shared: &Shared, request: &HttpRequest, sent: LoginReq
         .filter_map(|text| RefreshToken::decode_expired(&shared.app.refresh_keys, text).ok())
         .collect();
     let client = sign_in::client(shared, request);
-    sign_in(shared, request, "/login", identifier, password, client, replaced).await
+    let asked = SignIn { route: "/login", identifier, password, client, replaced, client_id: FIRST_PARTY };
+    sign_in(shared, request, asked).await
 }
 
 /// Puts the cookies of a session into an answer, and the one by which the throttle knows the device again.

@@ -1,14 +1,17 @@
 //! HTTP, and nothing but HTTP. [`routes`] is the whole surface as one table.
 
 mod body;
+mod client;
 mod cookies;
 mod cross_site;
 mod docs;
 mod extract;
 mod gateway;
+mod introspect;
 mod log_in;
 mod log_out;
 mod me;
+mod metadata;
 mod observe;
 mod operations;
 mod pages;
@@ -17,6 +20,8 @@ mod refresh;
 mod register;
 mod request;
 mod respond;
+mod revocations;
+mod revoke;
 mod route;
 mod sessions;
 mod shared;
@@ -41,7 +46,7 @@ use crate::config::Config;
 use route::route;
 
 /// Where errors carry OAuth's own `error` member too, and every answer is `no-store`.
-const OAUTH_PATHS: [&str; 1] = ["/token"];
+const OAUTH_PATHS: [&str; 4] = ["/token", "/introspect", "/revoke", "/revocations"];
 
 /// Every route: path, who may call it, and its methods. GET brings HEAD along; every path answers with and without a
 /// trailing slash; any other method is 405 with Allow.
@@ -50,7 +55,7 @@ const OAUTH_PATHS: [&str; 1] = ["/token"];
 /// yes no preflight may get, and `silent_refresh`, which checks for cross-site requests before it looks at a cookie.
 pub fn routes() -> Vec<Route> {
     use Listener::{Both, Internal, Public};
-    use Policy::{Anyone, Gateway, Page, RefreshCookie, SignedIn};
+    use Policy::{Anyone, Client, Gateway, Page, RefreshCookie, SignedIn};
     use gateway::{NGINX, NGINX_ACCESS, PLAIN, PLAIN_ACCESS};
     vec![
         // First what is asked most: the router tries one after the other.
@@ -77,6 +82,10 @@ pub fn routes() -> Vec<Route> {
         route("/verify/nginx/role/{role}", Gateway(NGINX), Internal).any(verify::verify_request),
         route("/verify/nginx/access/role/{role}", Gateway(NGINX_ACCESS), Internal).any(verify::verify_request),
         route("/verify/envoy{rest:.*}", Gateway(PLAIN), Internal).any(verify::verify_request),
+        route("/introspect", Client, Public).post(introspect::introspect_token),
+        route("/revoke", Anyone, Public).post(revoke::revoke_token),
+        route("/revocations", Client, Public).get(revocations::list_revocations),
+        route(metadata::PATH, Anyone, Public).get(metadata::show_server_metadata),
         route("/healthz", Anyone, Both).get(operations::show_health),
         route("/readyz", Anyone, Internal).get(operations::show_readiness),
         route("/metrics", Anyone, Internal).get(operations::show_metrics),
@@ -114,6 +123,12 @@ pub fn configure(config: &mut web::ServiceConfig, shared: &Shared, listener: Lis
     let separate = shared.app.config.server.internal_listen.is_some();
     for route in routes().into_iter().filter(|route| route.answers_on(listener, separate)) {
         route.register(config, &shared.app.config);
+    }
+    let base_path = &shared.app.config.server.base_path;
+    let well_known = route(metadata::PATH, Policy::Anyone, Listener::Public).get(metadata::show_server_metadata);
+    if !base_path.is_empty() && well_known.answers_on(listener, separate) {
+        // The standard puts the base path behind the well-known one, and so outside of it.
+        well_known.register_at(format!("{}{base_path}", metadata::PATH), config, &shared.app.config);
     }
     // Not a default service, which cannot be wrapped: a listed origin's page may read this answer too.
     let nothing = web::to(|| async { respond::response(&crate::error::Error::NotFound) });

@@ -282,6 +282,16 @@ pub fn oauth(status: StatusCode, error: &'static str, description: &str, code: O
     json(&mut builder, &body)
 }
 
+/// The same with the usual status.
+pub fn oauth_refusal(error: &'static str, description: &str) -> HttpResponse {
+    oauth(StatusCode::BAD_REQUEST, error, description, None)
+}
+
+/// A parameter came more than once (RFC 6749, section 3.2).
+pub fn repeated(name: &str) -> HttpResponse {
+    oauth_refusal("invalid_request", &format!("The parameter {name} came more than once"))
+}
+
 /// A JSON answer, with its charset.
 pub fn json(builder: &mut HttpResponseBuilder, body: &impl serde::Serialize) -> HttpResponse {
     match serde_json::to_vec(body) {

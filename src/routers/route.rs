@@ -20,6 +20,8 @@ pub enum Policy {
     Page,
     /// Whoever holds a refresh cookie, which is used at once.
     RefreshCookie,
+    /// A client that proves itself by id and secret; users and their tokens are none.
+    Client,
     /// A gateway that asks about another request; the answer is in the form that it understands.
     Gateway(Mount),
 }
@@ -95,7 +97,7 @@ impl Route {
     pub(super) fn register(self, config: &mut web::ServiceConfig, settings: &Config) {
         let base_path = settings.server.base_path.as_str();
         let mode = match self.policy {
-            Policy::Anyone => None,
+            Policy::Anyone | Policy::Client => None,
             Policy::SignedIn | Policy::Page => Some(Mode::WhenNeeded),
             Policy::RefreshCookie => Some(Mode::Now),
             Policy::Gateway(mount) => {
@@ -130,12 +132,21 @@ impl Route {
         }
     }
 
+    /// Registers a route for anyone at another path than its own.
+    pub(super) fn register_at(self, path: String, config: &mut web::ServiceConfig, settings: &Config) {
+        config.service(self.into_resource_at(path).wrap(cors(settings)));
+    }
+
     fn into_resource(self, base_path: &str) -> Resource {
         // What `observe` makes of a path with a trailing slash.
         let path = match format!("{base_path}{}", self.path) {
             path if path.len() > 1 => path.trim_end_matches('/').to_owned(),
             path => path,
         };
+        self.into_resource_at(path)
+    }
+
+    fn into_resource_at(self, path: String) -> Resource {
         let allow: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
         let allow = allow.join(", ");
         let mut resource = web::resource(path);

@@ -23,17 +23,26 @@ pub fn client(shared: &Shared, request: &HttpRequest) -> Client {
     Client { address: request::address(request), devices }
 }
 
-/// Signs somebody in. `route` names the caller in metrics and log lines; `replaced` are the browser's old tokens.
-pub async fn sign_in(
-    shared: &Shared,
-    request: &HttpRequest,
-    route: &'static str,
-    identifier: Option<Identifier>,
-    password: Password,
-    client: Client,
-    replaced: Vec<RefreshToken>,
-) -> Result<Opened, Error> {
-    let outcome = try_sign_in(shared, request, identifier, password, client, replaced).await;
+/// What somebody signs in with.
+pub struct SignIn<'a> {
+    /// Names the caller in metrics.
+    pub route: &'static str,
+    /// `None`: a name that nobody can have.
+    pub identifier: Option<Identifier>,
+    /// As typed.
+    pub password: Password,
+    /// Who tries, for the throttle.
+    pub client: Client,
+    /// The refresh tokens that the browser still holds.
+    pub replaced: Vec<RefreshToken>,
+    /// The confidential client that asks, or [`FIRST_PARTY`](crate::models::session::FIRST_PARTY).
+    pub client_id: &'a str,
+}
+
+/// Signs somebody in.
+pub async fn sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn<'_>) -> Result<Opened, Error> {
+    let route = sign_in.route;
+    let outcome = try_sign_in(shared, request, sign_in).await;
     let metrics = &shared.app.metrics;
     logging::within(request::log_context(request), || match &outcome {
         Ok(opened) => {
@@ -58,14 +67,8 @@ pub async fn sign_in(
     outcome
 }
 
-async fn try_sign_in(
-    shared: &Shared,
-    request: &HttpRequest,
-    identifier: Option<Identifier>,
-    password: Password,
-    client: Client,
-    replaced: Vec<RefreshToken>,
-) -> Result<Opened, Error> {
+async fn try_sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn<'_>) -> Result<Opened, Error> {
+    let SignIn { identifier, password, client, replaced, client_id, .. } = sign_in;
     let (attempt, reservation) = shared
         .blocking(request, move |app, connection| {
             let attempt = log_in::begin(app, connection, identifier.as_ref())?;
@@ -74,7 +77,7 @@ async fn try_sign_in(
         })
         .await?;
     let (attempt, identifier) = attempt;
-    let outcome = check_and_finish(shared, request, identifier, attempt, password, replaced).await;
+    let outcome = check_and_finish(shared, request, identifier, attempt, password, replaced, client_id).await;
     settle(shared, request, reservation, outcome).await
 }
 
@@ -85,6 +88,7 @@ async fn check_and_finish(
     mut attempt: Attempt,
     password: Password,
     replaced: Vec<RefreshToken>,
+    client_id: &str,
 ) -> Result<Opened, Error> {
     for _ in 0..ATTEMPTS {
         let checked = check(shared, attempt.clone(), password.clone()).await?;
@@ -92,10 +96,10 @@ async fn check_and_finish(
             return Err(Error::InvalidCredentials);
         }
         let device = request::device(request);
-        let (old, wanted) = (replaced.clone(), identifier.clone());
+        let (old, wanted, client_id) = (replaced.clone(), identifier.clone(), client_id.to_owned());
         let finished = shared
             .blocking(request, move |app, connection| {
-                Ok(match log_in::finish(app, connection, &attempt, &checked, &device, &old)? {
+                Ok(match log_in::finish(app, connection, &attempt, &checked, &device, &old, &client_id)? {
                     Outcome::Opened(opened) => Ok(opened),
                     Outcome::Changed => Err(log_in::begin(app, connection, wanted.as_ref())?),
                 })

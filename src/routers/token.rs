@@ -5,20 +5,25 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::body::Form;
+use super::client::{self, Caller, Unproven};
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::sign_in::sign_in;
+use super::sign_in::{SignIn, sign_in};
 use super::{body, cross_site, request};
 use crate::app::App;
 use crate::error::Error;
+use crate::models::client::Client;
+use crate::models::session::FIRST_PARTY;
 use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
+use crate::services::client_token::{self, Refused};
 use crate::services::refresh::{self, Delivery, Echo, Occasion, Refreshed, Rotation};
-use crate::services::throttle::Client;
-use crate::types::{Identifier, Password};
+use crate::services::throttle;
+use crate::services::tokens::ClientAccessToken;
+use crate::types::{Grant, Identifier, Password, Timestamp};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
-const PARAMETERS: [&str; 7] =
-    ["grant_type", "username", "password", "refresh_token", "scope", "client_id", "client_secret"];
+const PARAMETERS: [&str; 8] =
+    ["grant_type", "username", "password", "refresh_token", "scope", "audience", "client_id", "client_secret"];
 
 /// The two dialects, told apart here and nowhere else.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,10 +34,12 @@ enum Dialect {
 
 /// The OAuth 2.0 token endpoint.
 ///
-/// Forms, URL-encoded or multipart. With `grant_type` (password, refresh_token) errors are those of RFC 6749, without it
+/// Forms, URL-encoded or multipart. With `grant_type` (password, refresh_token,
+/// client_credentials) errors are those of RFC 6749, without it
 /// those of FastAPI's OAuth2PasswordRequestForm. Never sets or reads a cookie.
 #[utoipa::path(
     post, path = "/token", tag = "sign-in", operation_id = "create_token",
+    security((), ("client" = [])),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Tokens", body = TokenResponse),
@@ -53,22 +60,38 @@ pub async fn create_token(
 ) -> Result<HttpResponse, Failure> {
     let form = body::form(&request, payload).await?;
     let dialect = if form.get("grant_type").is_some() { Dialect::OAuth } else { Dialect::FastApi };
-    let answer = match refuse_form(&request, &form, dialect) {
-        Some(refused) => Ok(refused),
-        None => match form.get("grant_type") {
-            None | Some("password") => password_grant(&shared, &request, &form, dialect).await,
-            Some("refresh_token") => refresh_grant(&shared, &request, &form).await,
-            Some(_) => Ok(oauth_error("unsupported_grant_type", "This grant type is not supported")),
-        },
+    if let Some(refused) = refuse_repeated(&form, dialect) {
+        return Ok(refused);
+    }
+    let caller = match client::authenticate(&shared, &request, &form).await? {
+        Ok(caller) => caller,
+        Err(unproven) => return Ok(unproven.response()),
     };
-    Ok(answer?)
+    let Ok(grant) = form.get("grant_type").map_or(Ok(Grant::Password), str::parse) else {
+        return Ok(respond::oauth_refusal("unsupported_grant_type", "This grant type is not supported"));
+    };
+    let client_id = match &caller {
+        Caller::Client(client) if !client.grants().contains(&grant) => {
+            return Ok(respond::oauth_refusal("unauthorized_client", "This client may not use this grant type"));
+        }
+        Caller::Client(client) => client.id.as_str(),
+        Caller::Public => FIRST_PARTY,
+    };
+    Ok(match grant {
+        Grant::Password => password_grant(&shared, &request, &form, dialect, client_id).await?,
+        Grant::ClientCredentials => match caller {
+            Caller::Client(client) => client_grant(&shared, &client, &form)?,
+            Caller::Public => Unproven::Wrong.response(),
+        },
+        Grant::RefreshToken => refresh_grant(&shared, &request, &form, client_id).await?,
+    })
 }
 
 /// The fields of the form.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form in OpenAPI; the form itself is read field by field")]
 pub struct TokenForm {
-    /// "password" or "refresh_token"; without it the form is FastAPI's.
+    /// "password", "refresh_token" or "client_credentials"; without it the form is FastAPI's.
     grant_type: Option<String>,
     /// A username or an e-mail address.
     username: Option<String>,
@@ -77,22 +100,22 @@ pub struct TokenForm {
     password: Option<String>,
     /// With grant_type refresh_token.
     refresh_token: Option<String>,
-    /// Space-separated.
+    /// Space-separated; read with grant_type client_credentials.
     scope: Option<String>,
+    /// With grant_type client_credentials: whom the token is to be for.
+    audience: Option<String>,
     /// Public use needs none.
     client_id: Option<String>,
-    /// A confidential client's.
+    /// A confidential client's, unless it authenticates by HTTP Basic.
     client_secret: Option<String>,
 }
 
-/// What is refused before any grant is looked at: repeated parameters, and clients that do not prove themselves.
-fn refuse_form(request: &HttpRequest, form: &Form, dialect: Dialect) -> Option<HttpResponse> {
+/// A parameter that came more than once is refused before anything else is looked at.
+fn refuse_repeated(form: &Form, dialect: Dialect) -> Option<HttpResponse> {
     if let Some(name) = form.repeated(&PARAMETERS) {
         return Some(match dialect {
-            Dialect::OAuth => oauth_error("invalid_request", &format!("The parameter {name} came more than once")),
-            Dialect::FastApi if name == "grant_type" => {
-                oauth_error("invalid_request", "The parameter grant_type came more than once")
-            }
+            Dialect::OAuth => respond::repeated(name),
+            Dialect::FastApi if name == "grant_type" => respond::repeated(name),
             Dialect::FastApi => {
                 let loc = PARAMETERS.into_iter().find(|parameter| *parameter == name).unwrap_or_default();
                 fields_refused(vec![FormProblemDetail {
@@ -103,26 +126,7 @@ fn refuse_form(request: &HttpRequest, form: &Form, dialect: Dialect) -> Option<H
             }
         });
     }
-    if form.get("client_secret").is_some() || presents_basic_client(request) {
-        let description = "The client is unknown or its secret is wrong";
-        return Some(respond::oauth(StatusCode::UNAUTHORIZED, "invalid_client", description, None));
-    }
     None
-}
-
-/// Whether HTTP Basic names a client; one with an empty id (what Swagger UI sends for a public client) is none.
-fn presents_basic_client(request: &HttpRequest) -> bool {
-    use base64::Engine;
-    use base64::prelude::BASE64_STANDARD;
-    let header = request::header_text(request, &header::AUTHORIZATION).unwrap_or_default();
-    let Some((scheme, encoded)) = header.split_once(' ') else { return false };
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return false;
-    }
-    match BASE64_STANDARD.decode(encoded.trim()) {
-        Ok(decoded) => !decoded.is_empty() && !decoded.starts_with(b":"),
-        Err(_) => true,
-    }
 }
 
 async fn password_grant(
@@ -130,10 +134,11 @@ async fn password_grant(
     request: &HttpRequest,
     form: &Form,
     dialect: Dialect,
+    client_id: &str,
 ) -> Result<HttpResponse, Error> {
     if !shared.app.config.oauth.password_grant {
         return Ok(match dialect {
-            Dialect::OAuth => oauth_error("unsupported_grant_type", "The password grant is switched off"),
+            Dialect::OAuth => respond::oauth_refusal("unsupported_grant_type", "The password grant is switched off"),
             Dialect::FastApi => {
                 let body = FormProblem::Sentence { detail: "The password grant is switched off" };
                 respond::json(&mut HttpResponse::Forbidden(), &body)
@@ -145,7 +150,7 @@ async fn password_grant(
     };
     let Some(password) = Password::new(password.to_owned()) else {
         return Ok(match dialect {
-            Dialect::OAuth => oauth_error("invalid_request", "A password has at most 1024 bytes"),
+            Dialect::OAuth => respond::oauth_refusal("invalid_request", "A password has at most 1024 bytes"),
             Dialect::FastApi => {
                 let body = FormProblem::Sentence { detail: "A password has at most 1024 bytes" };
                 respond::json(&mut HttpResponse::BadRequest(), &body)
@@ -153,8 +158,9 @@ async fn password_grant(
         });
     };
     let identifier = Identifier::parse(username);
-    let client = Client { address: request::address(request), devices: Vec::new() };
-    match sign_in(shared, request, "/token", identifier, password, client, Vec::new()).await {
+    let client = throttle::Client { address: request::address(request), devices: Vec::new() };
+    let asked = SignIn { route: "/token", identifier, password, client, replaced: Vec::new(), client_id };
+    match sign_in(shared, request, asked).await {
         Ok(opened) => {
             let foreign = cross_site::is_foreign_page(request, &shared.app.config);
             Ok(respond::ok(&TokenResponse {
@@ -169,7 +175,7 @@ async fn password_grant(
         }
         Err(Error::InvalidCredentials) => Ok(wrong_password(dialect)),
         Err(Error::SessionLimit) => Ok(match dialect {
-            Dialect::OAuth => oauth_error("invalid_grant", "Too many sessions"),
+            Dialect::OAuth => respond::oauth_refusal("invalid_grant", "Too many sessions"),
             Dialect::FastApi => {
                 respond::json(&mut HttpResponse::Forbidden(), &FormProblem::Sentence { detail: "Too many sessions" })
             }
@@ -181,7 +187,7 @@ async fn password_grant(
 fn wrong_password(dialect: Dialect) -> HttpResponse {
     const WRONG: &str = "Incorrect username or password";
     match dialect {
-        Dialect::OAuth => oauth_error("invalid_grant", WRONG),
+        Dialect::OAuth => respond::oauth_refusal("invalid_grant", WRONG),
         Dialect::FastApi => {
             let mut builder = HttpResponse::Unauthorized();
             builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -195,7 +201,7 @@ fn missing(form: &Form, dialect: Dialect) -> HttpResponse {
     match dialect {
         Dialect::OAuth => {
             let names: Vec<&str> = absent.collect();
-            oauth_error("invalid_request", &format!("Missing: {}", names.join(", ")))
+            respond::oauth_refusal("invalid_request", &format!("Missing: {}", names.join(", ")))
         }
         Dialect::FastApi => fields_refused(
             absent
@@ -209,20 +215,38 @@ fn fields_refused(detail: Vec<FormProblemDetail>) -> HttpResponse {
     respond::json(&mut HttpResponse::UnprocessableEntity(), &FormProblem::Fields { detail })
 }
 
-fn oauth_error(error: &'static str, description: &str) -> HttpResponse {
-    respond::oauth(StatusCode::BAD_REQUEST, error, description, None)
+/// A client's own token. There is nothing to refresh: the client asks again.
+fn client_grant(shared: &Shared, client: &Client, form: &Form) -> Result<HttpResponse, Error> {
+    Ok(match client_token::issue(&shared.app, client, form.get("scope"), form.get("audience"))? {
+        Ok(ClientAccessToken { text, claims }) => respond::ok(&TokenResponse {
+            expires_in: claims.exp - claims.iat,
+            expires_at: Timestamp::from_unix_seconds(claims.exp).to_iso8601(),
+            scope: claims.scope,
+            access_token: text,
+            token_type: "bearer",
+            refresh_token: None,
+            rotated: None,
+        }),
+        Err(Refused::Scope) => respond::oauth_refusal("invalid_scope", "The scope is malformed or not the client's"),
+        Err(Refused::Audience) => respond::oauth_refusal("invalid_target", "The audience is not the client's"),
+    })
 }
 
-async fn refresh_grant(shared: &Shared, request: &HttpRequest, form: &Form) -> Result<HttpResponse, Error> {
+async fn refresh_grant(
+    shared: &Shared,
+    request: &HttpRequest,
+    form: &Form,
+    client_id: &str,
+) -> Result<HttpResponse, Error> {
     let Some(text) = form.get("refresh_token") else {
-        return Ok(oauth_error("invalid_request", "Missing: refresh_token"));
+        return Ok(respond::oauth_refusal("invalid_request", "Missing: refresh_token"));
     };
     let app = &shared.app;
     let outcome = match refresh::candidates(app, std::iter::once(text)) {
         Err(refused) => Err(refused),
         Ok(candidates) => {
-            let device = request::device(request);
-            let occasion = Occasion { device, rotation: Rotation::Allowed, place: None };
+            let (device, client_id) = (request::device(request), client_id.to_owned());
+            let occasion = Occasion { device, client_id, rotation: Rotation::Allowed, place: None };
             shared
                 .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &occasion))
                 .await?

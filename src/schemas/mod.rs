@@ -1,6 +1,7 @@
 //! What requests and responses look like: serde and OpenAPI, known by `routers` only.
 
 mod accounts;
+mod clients;
 mod operations;
 mod problems;
 mod sessions;
@@ -10,6 +11,7 @@ pub use accounts::{
     ChangePasswordRequest, LoginRequest, LoginResponse, LogoutRequest, MessageResponse, ProtectedResponse,
     RegisterRequest, RegisterResponse, UpdateMeRequest, UserResponse,
 };
+pub use clients::{ClientResponse, IntrospectionResponse, RevocationsResponse, ServerMetadataResponse};
 pub use operations::{HealthResponse, IndexResponse, ReadinessResponse};
 pub use problems::{FieldProblem, FormProblem, FormProblemDetail, OAuthProblem, Problem};
 pub use sessions::{EndedResponse, SessionResponse, SessionsResponse};

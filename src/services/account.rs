@@ -5,7 +5,7 @@ use super::register;
 use super::sessions::{self, Opened};
 use crate::app::App;
 use crate::error::{Error, FieldError, Refusal};
-use crate::models::session::{self, Device, RevokedReason};
+use crate::models::session::{self, Device, FIRST_PARTY, RevokedReason};
 use crate::models::user::{self, User, UserChange};
 use crate::models::{AnyConnection, transaction};
 use crate::types::{Email, Password, SessionId, UserId, Username};
@@ -100,10 +100,13 @@ pub fn change_password(
     let change = UserChange { password_hash: Some(password_hash), ..UserChange::default() };
     let (opened, ended) = transaction(connection, |connection| {
         let user = user::update(connection, seen.id, seen.version, &change)?.ok_or(Error::Conflict)?;
+        // The new session is as much the same client's as the one whose place it takes.
+        let client_id = session::find_now(connection, acting)?.map(|(session, ..)| session.client_id);
         session::revoke(connection, acting, RevokedReason::Superseded)?;
         let ended = session::revoke_all_of(connection, user.id, None, RevokedReason::Password)?;
         let now = user.updated_at;
-        let (opened, _) = sessions::open(app, connection, &user, now, device, "")?;
+        let (opened, _) =
+            sessions::open(app, connection, &user, now, device, client_id.as_deref().unwrap_or(FIRST_PARTY))?;
         Ok::<_, Error>((opened, ended))
     })?;
     sessions::note_revoked(app, &[acting], RevokedReason::Superseded);

@@ -1,10 +1,11 @@
 //! Why a token is good or not, in plain words, for an operator who holds it.
 
 use super::refresh_token::{RefreshToken, Unusable};
-use super::tokens::{self, Claims, Flaw};
+use super::tokens::{self, Claims, ClientClaims, Flaw, Verified};
 use crate::app::App;
 use crate::error::Error;
 use crate::models::AnyConnection;
+use crate::models::client;
 use crate::models::session;
 use crate::models::user;
 use crate::types::{SessionId, Timestamp};
@@ -28,8 +29,11 @@ pub fn explain(app: &App, connection: &mut AnyConnection, text: &str) -> Result<
 }
 
 fn explain_access_token(app: &App, connection: &mut AnyConnection, text: &str) -> Result<Explanation, Error> {
-    let (mut good, claims, first) = match tokens::verify(app, text) {
-        Ok(claims) => (true, Some(claims), "Its signature, issuer, audience and lifetime are good.".to_owned()),
+    let (mut good, claims, first) = match tokens::verify_any(app, text) {
+        Ok(Verified::User(claims)) => {
+            (true, Some(*claims), "Its signature, issuer, audience and lifetime are good.".to_owned())
+        }
+        Ok(Verified::Client(claims)) => return explain_client(connection, &claims),
         Err(flaw) => {
             let sentence = sentence(app, &flaw);
             let claims = if let Flaw::Expired(claims) = flaw { Some(*claims) } else { None };
@@ -42,6 +46,26 @@ fn explain_access_token(app: &App, connection: &mut AnyConnection, text: &str) -
         good &= explain_version(connection, &claims, &mut lines)?;
     }
     Ok(Explanation { good, lines })
+}
+
+fn explain_client(connection: &mut AnyConnection, claims: &ClientClaims) -> Result<Explanation, Error> {
+    let client = client::find(connection, &claims.client_id)?;
+    let good = client.as_ref().is_some_and(|client| !client.disabled);
+    let owner = match client {
+        Some(client) if good => format!("It belongs to the client {} itself, and is for {}.", client.name, claims.aud),
+        Some(client) => format!("Its client, {}, is disabled.", client.name),
+        None => "The database does not know its client.".to_owned(),
+    };
+    let lines = vec![
+        "This is an access token of a client itself: no user, and so refused at every route for users.".to_owned(),
+        "Its signature, issuer and lifetime are good.".to_owned(),
+        owner,
+    ];
+    Ok(Explanation { good, lines })
+}
+
+fn ran_out(exp: i64) -> String {
+    format!("It ran out at {}.", Timestamp::from_unix_seconds(exp).to_iso8601())
 }
 
 fn sentence(app: &App, flaw: &Flaw) -> String {
@@ -57,7 +81,8 @@ fn sentence(app: &App, flaw: &Flaw) -> String {
         Flaw::Issuer => format!("Its iss is not {}: check tokens.issuer and server.public_url on every replica.", tokens.issuer),
         Flaw::Audience => format!("Its aud is not {}: check tokens.audience.", tokens.audience),
         Flaw::NotYetValid => "Its nbf lies in the future: check the clocks.".to_owned(),
-        Flaw::Expired(claims) => format!("It ran out at {}.", Timestamp::from_unix_seconds(claims.exp).to_iso8601()),
+        Flaw::Expired(claims) => ran_out(claims.exp),
+        Flaw::ClientExpired(claims) => ran_out(claims.exp),
     }
 }
 

@@ -69,6 +69,7 @@ pub fn finish(
     checked: &Checked,
     device: &Device,
     replaced: &[RefreshToken],
+    client_id: &str,
 ) -> Result<Outcome, Error> {
     let Some(user) = attempt.user.as_ref().filter(|_| checked.correct) else {
         return Err(Error::InvalidCredentials);
@@ -79,7 +80,7 @@ pub fn finish(
         let now = user.last_signed_in_at.unwrap_or(user.updated_at);
         // First, so that the session whose place is taken is neither one too many nor evicts another device.
         let superseded = supersede(connection, replaced)?;
-        let (opened, evicted) = sessions::open(app, connection, &user, now, device, "")?;
+        let (opened, evicted) = sessions::open(app, connection, &user, now, device, client_id)?;
         Ok::<_, Error>(Some((opened, evicted, superseded)))
     })?;
     let Some((opened, evicted, superseded)) = opened else { return Ok(Outcome::Changed) };

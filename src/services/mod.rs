@@ -2,7 +2,10 @@
 
 pub mod account;
 pub mod authenticate;
+pub mod client_token;
+pub mod clients;
 pub mod explain;
+pub mod introspection;
 pub mod log_in;
 pub mod log_out;
 pub mod passwords;
@@ -11,6 +14,7 @@ pub mod refresh;
 pub mod refresh_token;
 pub mod register;
 pub mod revocations;
+pub mod revoke_token;
 pub mod sessions;
 pub mod throttle;
 pub mod tokens;

@@ -25,14 +25,15 @@ pub struct Opened {
 /// Opens a session, in the caller's transaction, which holds the user's row. `now` is the database's time.
 ///
 /// A user who has as many sessions as are allowed loses the oldest, or is refused. The returned ids are those evicted;
-/// the caller makes them known with [`note_revoked`] once the transaction has committed.
+/// the caller makes them known with [`note_revoked`] once the transaction has committed. `client_id` is whom its refresh
+/// tokens are bound to.
 pub fn open(
     app: &App,
     connection: &mut AnyConnection,
     user: &User,
     now: Timestamp,
     device: &Device,
-    scope: &str,
+    client_id: &str,
 ) -> Result<(Opened, Vec<SessionId>), Error> {
     let evicted = make_room(app, connection, user.id)?;
     let limits = &app.config.sessions;
@@ -56,7 +57,7 @@ pub fn open(
             user_agent: device.user_agent.as_deref(),
             ip: device.ip.as_deref(),
             label: label.as_deref(),
-            scope,
+            client_id,
         },
     )?;
     let access = tokens::mint(app, user, &row, 0)?;

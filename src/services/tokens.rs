@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::models::session::Session;
 use crate::models::user::User;
-use crate::types::{SessionId, Timestamp, UserId, random_bytes};
+use crate::types::{SessionId, Timestamp, UserId, Words, random_bytes};
 
 /// RFC 9068, section 2.1.
 const TYPE: &str = "at+jwt";
@@ -60,6 +60,46 @@ pub struct Claims {
     pub scope: String,
 }
 
+/// What an access token of a client itself says: no session, no user, and nothing else (RFC 9068, section 2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientClaims {
+    /// Who minted it.
+    pub iss: String,
+    /// The client.
+    pub sub: String,
+    /// Whom it is for.
+    pub aud: String,
+    /// The same as `sub`.
+    pub client_id: String,
+    /// Good while now is before this, in seconds since 1970.
+    pub exp: i64,
+    /// Minted at, in seconds since 1970.
+    pub iat: i64,
+    /// Unique.
+    pub jti: Uuid,
+    /// Granted scope, space-separated.
+    pub scope: String,
+}
+
+/// A minted access token of a client itself.
+#[derive(Clone, Debug)]
+pub struct ClientAccessToken {
+    /// The JWT.
+    pub text: String,
+    /// What it says.
+    pub claims: ClientClaims,
+}
+
+/// Whose token it is that is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// A user's.
+    User(Box<Claims>),
+    /// A client's own. Whom it is for is for the asker to judge: clients have audiences of their own.
+    Client(Box<ClientClaims>),
+}
+
 /// A minted access token.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
@@ -83,7 +123,6 @@ impl AccessToken {
 
 /// Mints a token for a session, with the user's role and version as just read.
 pub fn mint(app: &App, user: &User, session: &Session, generation: i64) -> Result<AccessToken, Error> {
-    let key = app.access_keys.signing()?;
     let iat = app.clock.now().unix_seconds();
     let role = user.role();
     let claims = Claims {
@@ -104,10 +143,30 @@ pub fn mint(app: &App, user: &User, session: &Session, generation: i64) -> Resul
         roles: vec![role.as_str().to_owned()],
         scope: session.scope.clone(),
     };
+    Ok(AccessToken { text: sign(app, &claims)?, claims })
+}
+
+/// Mints a client's own token.
+pub fn mint_for_client(app: &App, client_id: &str, audience: &str, scope: &Words) -> Result<ClientAccessToken, Error> {
+    let iat = app.clock.now().unix_seconds();
+    let claims = ClientClaims {
+        iss: app.config.tokens.issuer.clone(),
+        sub: client_id.to_owned(),
+        aud: audience.to_owned(),
+        client_id: client_id.to_owned(),
+        exp: iat + lifetime(app.config.tokens.access_ttl),
+        iat,
+        jti: Uuid::new_v4(),
+        scope: scope.to_string(),
+    };
+    Ok(ClientAccessToken { text: sign(app, &claims)?, claims })
+}
+
+fn sign(app: &App, claims: &impl Serialize) -> Result<String, Error> {
+    let key = app.access_keys.signing()?;
     let header = Header { typ: Some(TYPE.to_owned()), kid: Some(key.kid.clone()), ..Header::new(key.algorithm) };
-    let text = jsonwebtoken::encode(&header, &claims, &key.encoding)
-        .map_err(|error| Error::Internal(format!("a token could not be signed: {error}")))?;
-    Ok(AccessToken { text, claims })
+    jsonwebtoken::encode(&header, claims, &key.encoding)
+        .map_err(|error| Error::Internal(format!("a token could not be signed: {error}")))
 }
 
 /// The configured lifetime less up to 5 % at random, so that tokens minted together do not run out together; in seconds.
@@ -146,6 +205,8 @@ pub enum Flaw {
     NotYetValid,
     /// exp has passed; all else is good.
     Expired(Box<Claims>),
+    /// The same of a client's own token.
+    ClientExpired(Box<ClientClaims>),
 }
 
 /// Our tokens' header and nothing else: unknown members and duplicate ones fail to parse.
@@ -157,9 +218,34 @@ struct StrictHeader {
     kid: String,
 }
 
-/// Checks a token by every rule: shape, header, key, signature, and only then the claims. No leeway.
-#[expect(clippy::disallowed_methods, reason = "the one home of signatures")]
+/// Checks a user's token by every rule: shape, header, key, signature, and only then the claims. No leeway. A client's own
+/// token lacks a user's claims, and is refused.
 pub fn verify(app: &App, text: &str) -> Result<Claims, Flaw> {
+    check_user(app, parse_part(signed_payload(app, text)?).ok_or(Flaw::Claims)?)
+}
+
+/// The same for a token of a user or of a client itself.
+pub fn verify_any(app: &App, text: &str) -> Result<Verified, Flaw> {
+    let payload = signed_payload(app, text)?;
+    if let Some(claims) = parse_part(payload) {
+        return check_user(app, claims).map(|claims| Verified::User(Box::new(claims)));
+    }
+    let claims: ClientClaims = parse_part(payload).ok_or(Flaw::Claims)?;
+    if claims.sub != claims.client_id {
+        return Err(Flaw::Claims);
+    }
+    if claims.iss != app.config.tokens.issuer {
+        return Err(Flaw::Issuer);
+    }
+    if app.clock.now().unix_seconds() >= claims.exp {
+        return Err(Flaw::ClientExpired(Box::new(claims)));
+    }
+    Ok(Verified::Client(Box::new(claims)))
+}
+
+/// The payload, still encoded, of a token whose header and signature are good.
+#[expect(clippy::disallowed_methods, reason = "the one home of signatures")]
+fn signed_payload<'a>(app: &App, text: &'a str) -> Result<&'a str, Flaw> {
     let (header, payload, signature) = split(text).ok_or(Flaw::Shape)?;
     let Some(header) = parse_part::<StrictHeader>(header) else {
         return Err(if is_shaped(text) { Flaw::Header } else { Flaw::Shape });
@@ -176,7 +262,10 @@ pub fn verify(app: &App, text: &str) -> Result<Claims, Flaw> {
     if !jsonwebtoken::crypto::verify(signature, signed, &key.decoding, key.algorithm).unwrap_or(false) {
         return Err(if is_shaped(text) { Flaw::Signature } else { Flaw::Shape });
     }
-    let claims: Claims = parse_part(payload).ok_or(Flaw::Claims)?;
+    Ok(payload)
+}
+
+fn check_user(app: &App, claims: Claims) -> Result<Claims, Flaw> {
     if claims.iss != app.config.tokens.issuer {
         return Err(Flaw::Issuer);
     }

@@ -3,6 +3,7 @@
 mod client_address;
 mod clock;
 mod email;
+mod grant;
 mod id;
 mod identifier;
 mod origin;
@@ -11,10 +12,12 @@ mod role;
 mod secret;
 mod timestamp;
 mod username;
+mod words;
 
 pub use client_address::client_address;
 pub use clock::{Clock, Instant};
 pub use email::Email;
+pub use grant::Grant;
 pub use id::{SessionId, UserId};
 pub use identifier::Identifier;
 pub use origin::Origin;
@@ -23,3 +26,4 @@ pub use role::Role;
 pub use secret::{Secret, random_bytes};
 pub use timestamp::Timestamp;
 pub use username::Username;
+pub use words::Words;

@@ -24,8 +24,9 @@ fn error_codes() -> BTreeSet<String> {
     const OTHERS: [&str; 4] = ["email", "json", "password", "username"];
     let mut codes = literals(&read("src/routers/respond.rs"));
     codes.retain(|literal| is_word(literal) && !OTHERS.contains(&literal.as_str()));
-    let oauth = literals(&read("src/routers/token.rs"));
-    codes.extend(oauth.into_iter().filter(|literal| {
+    let oauth =
+        ["token", "client", "introspect", "revoke"].map(|name| literals(&read(&format!("src/routers/{name}.rs"))));
+    codes.extend(oauth.into_iter().flatten().filter(|literal| {
         ["invalid_", "unsupported_", "unauthorized_"].iter().any(|begin| literal.starts_with(begin)) && is_word(literal)
     }));
     codes
@@ -61,6 +62,8 @@ fn the_codes_are_found_in_the_source() {
         "cross_site",
         "overloaded",
         "database_unavailable",
+        "invalid_client",
+        "unauthorized_client",
         "invalid_grant",
         "unsupported_grant_type",
         "method_not_allowed",

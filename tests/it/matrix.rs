@@ -6,6 +6,7 @@ use serde_json::json;
 use tacit::routers::{Policy, routes};
 
 use crate::app::{Setup, Tacit, eventually, run};
+use crate::clients::refusal;
 use crate::forge::{self, SECRET};
 use crate::jar::{ACCESS, Jar};
 use crate::problems;
@@ -37,7 +38,7 @@ enum Caller {
 }
 
 /// Method, path, and the status for each of [`CALLERS`]. No request has a body: 415 is an open door.
-const MATRIX: [(&str, &str, [u16; 8]); 43] = [
+const MATRIX: [(&str, &str, [u16; 8]); 47] = [
     //                         anonymous, cookie, bearer, admin, expired, logged out, disabled, garbage
     ("GET", "/register", [200, 303, 200, 303, 303, 200, 200, 200]),
     ("GET", "/login", [200, 303, 200, 303, 303, 200, 200, 200]),
@@ -74,6 +75,10 @@ const MATRIX: [(&str, &str, [u16; 8]); 43] = [
     ("POST", "/verify/nginx/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
     ("GET", "/verify/nginx/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
     ("POST", "/verify/nginx/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/introspect", [415, 415, 415, 415, 415, 415, 415, 415]),
+    ("POST", "/revoke", [415, 415, 415, 415, 415, 415, 415, 415]),
+    ("GET", "/revocations", [401, 401, 401, 401, 401, 401, 401, 401]),
+    ("GET", "/.well-known/oauth-authorization-server", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/healthz", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/readyz", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/metrics", [200, 200, 200, 200, 200, 200, 200, 200]),
@@ -154,6 +159,8 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
                 assert_eq!(answer.status(), status, "{method} {path} as {caller:?}");
                 if *method == "HEAD" {
                     assert_eq!(answer.text().await.unwrap(), "", "a body for HEAD {path}");
+                } else if path == "/revocations" {
+                    assert_eq!(refusal(answer).await.1, "invalid_client", "{path} as {caller:?}");
                 } else if status >= 400 {
                     problems::read(answer).await;
                 }
@@ -182,6 +189,8 @@ fn the_tables_first_column_follows_from_the_routes_policy() {
             let as_stated = match route.policy {
                 Policy::Anyone => [200, 415].contains(anonymous),
                 Policy::Page => *anonymous == 302,
+                // Its credentials may stand in a form, and there is none.
+                Policy::Client => [401, 415].contains(anonymous),
                 Policy::SignedIn | Policy::RefreshCookie | Policy::Gateway(_) => *anonymous == 401,
             };
             assert!(as_stated, "{path}");

@@ -125,7 +125,8 @@ async fn what_needs_a_sign_in_says_so_and_documents_its_401() {
     for route in routes().into_iter().filter(|route| route.policy != Policy::Anyone) {
         for (path, method, operation) in operations.iter().filter(|(path, ..)| *path == route.path) {
             assert!(operation["security"].as_array().is_some_and(|list| !list.is_empty()), "{method} {path}");
-            let refusal = &operation["responses"]["401"]["content"]["application/problem+json"];
+            let kind = if route.policy == Policy::Client { "application/json" } else { "application/problem+json" };
+            let refusal = &operation["responses"]["401"]["content"][kind];
             assert!(refusal.is_object(), "{method} {path}");
         }
     }

@@ -50,6 +50,7 @@ async fn serve_refuses_an_older_schema_on_postgresql_and_migrates_when_told_to()
         return;
     }
     let home = Home::new();
+    home.database.execute("DROP TABLE clients");
     home.database.execute("DROP TABLE sessions");
     home.database.execute("DROP TABLE users");
     home.database.execute("DROP FUNCTION tacit_now");

@@ -74,7 +74,7 @@ async fn with_grant_type_errors_are_those_of_rfc_6749() {
         (vec![password, ("username", ""), ("password", "")], "invalid_request"),
         (vec![password, password, ("username", "ada"), ("password", PASSWORD)], "invalid_request"),
         (vec![password, ("username", "ada"), ("username", "eve"), ("password", PASSWORD)], "invalid_request"),
-        (vec![("grant_type", "client_credentials")], "unsupported_grant_type"),
+        (vec![("grant_type", "implicit")], "unsupported_grant_type"),
         (vec![("grant_type", "PASSWORD"), ("username", "ada"), ("password", PASSWORD)], "unsupported_grant_type"),
         (vec![("grant_type", "refresh_token")], "invalid_request"),
         (vec![("grant_type", "refresh_token"), ("refresh_token", "rt1_nonsense")], "invalid_grant"),

@@ -23,6 +23,7 @@ pub use register::*;
 
 use super::shared::Shared;
 use super::{body, cookies, request};
+use crate::models::session::FIRST_PARTY;
 use crate::services::authenticate;
 use crate::services::refresh::{self, Occasion, Rotation};
 
@@ -61,7 +62,8 @@ async fn is_signed_in(shared: &Shared, request: &HttpRequest) -> bool {
         return false;
     }
     let Ok(candidates) = refresh::candidates(&shared.app, presented.refresh.iter().copied()) else { return false };
-    let occasion = Occasion { device: request::device(request), rotation: Rotation::Never, place: None };
+    let client_id = FIRST_PARTY.to_owned();
+    let occasion = Occasion { device: request::device(request), client_id, rotation: Rotation::Never, place: None };
     let asked =
         shared.blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &occasion));
     matches!(asked.await, Ok(Ok(_)))

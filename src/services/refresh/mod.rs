@@ -53,7 +53,7 @@ pub fn candidates<'a>(app: &App, texts: impl Iterator<Item = &'a str>) -> Result
     Ok(tokens)
 }
 
-/// Refreshes with the first of these tokens whose session lives. All in one go: who calls this must not be interrupted.
+/// Refreshes with the first of these tokens whose session lives and belongs to this client. All in one go: who calls this must not be interrupted.
 pub fn refresh(
     app: &App,
     connection: &mut AnyConnection,
@@ -89,7 +89,7 @@ fn refresh_one(
         let Some((session, user, now)) = session::find_now(connection, token.session_id)? else {
             return Ok(Err(Refused::Unknown));
         };
-        let user = match check(app, connection, token, &session, user, now)? {
+        let user = match check(app, connection, token, &occasion.client_id, &session, user, now)? {
             Ok(user) => user,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -137,6 +137,7 @@ fn check(
     app: &App,
     connection: &mut AnyConnection,
     token: &RefreshToken,
+    client_id: &str,
     session: &Session,
     user: Option<User>,
     now: Timestamp,
@@ -148,6 +149,10 @@ fn check(
             event = "refresh_secret_mismatch", outcome = "refused", session:% = session.id;
             "a refresh token with our MAC and another session's secret"
         );
+        return Ok(Err(Refused::Invalid));
+    }
+    // RFC 6749, section 10.4: a client's refresh token is good in that client's hands only, and so in no cookie.
+    if session.client_id != client_id {
         return Ok(Err(Refused::Invalid));
     }
     if let Some(reason) = session.revocation() {
@@ -339,6 +344,12 @@ pub fn delivery(app: &App, refreshed: &Refreshed) -> Delivery {
     } else {
         Delivery::Good
     }
+}
+
+/// Whether presenting this token, whose secret part is good, would end its session as theft.
+pub fn would_be_theft(app: &App, token: &RefreshToken, session: &Session, now: Timestamp) -> bool {
+    let presented = Presented { generation: token.generation, branch: token.branch };
+    matches!(decide(&presented, &state_of(session, now), app.config.sessions.grace), Decision::Theft)
 }
 
 /// Asks the database whether a session still lives.

@@ -23,6 +23,8 @@ pub enum Rotation {
 pub struct Occasion {
     /// What the session notes of the client.
     pub device: Device,
+    /// The client that presents the token: it has to be the one that the session was opened for.
+    pub client_id: String,
     /// Whether a new refresh token may be handed out.
     pub rotation: Rotation,
     /// Where cookies go, if they do.

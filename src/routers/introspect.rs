@@ -1,0 +1,101 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::respond::{self, Failure};
+use super::shared::Shared;
+use super::{body, client};
+use crate::schemas::{IntrospectionResponse, OAuthProblem, Problem};
+use crate::services::introspection::{self, Active};
+
+/// Parameters that may come once only.
+const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
+
+/// The fields of the form.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form in OpenAPI; the form itself is read field by field")]
+pub struct IntrospectionForm {
+    /// An access token or a refresh token.
+    token: String,
+    /// "access_token" or "refresh_token"; tolerated and not needed.
+    token_type_hint: Option<String>,
+    /// Unless the client authenticates by HTTP Basic.
+    client_id: Option<String>,
+    /// Unless the client authenticates by HTTP Basic.
+    client_secret: Option<String>,
+}
+
+/// Tells a client whether a token is good now (RFC 7662).
+///
+/// For every token that is not, for whatever reason, the answer is `{"active": false}` and no more.
+#[utoipa::path(
+    post, path = "/introspect", tag = "clients", operation_id = "introspect_token",
+    security(("client" = [])),
+    request_body(content = IntrospectionForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Good, or not", body = IntrospectionResponse),
+        (status = 400, description = "Malformed", body = OAuthProblem),
+        (status = 401, description = "No client, or not a good one", body = OAuthProblem),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not a form", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn introspect_token(
+    shared: web::Data<Shared>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Failure> {
+    let form = body::form(&request, payload).await?;
+    if let Some(name) = form.repeated(&PARAMETERS) {
+        return Ok(respond::repeated(name));
+    }
+    if let Err(unproven) = client::require(&shared, &request, &form).await? {
+        return Ok(unproven.response());
+    }
+    let Some(token) = form.get("token").map(str::to_owned) else {
+        return Ok(respond::oauth_refusal("invalid_request", "Missing: token"));
+    };
+    let found =
+        shared.blocking(&request, move |app, connection| introspection::introspect(app, connection, &token)).await?;
+    let issuer = &shared.app.config.tokens.issuer;
+    Ok(respond::ok(&match found {
+        None => IntrospectionResponse::inactive(),
+        Some(Active::Access(claims)) => IntrospectionResponse {
+            active: true,
+            iss: Some(claims.iss),
+            sub: Some(claims.sub.to_string()),
+            aud: Some(claims.aud),
+            client_id: Some(claims.client_id),
+            exp: Some(claims.exp),
+            iat: Some(claims.iat),
+            jti: Some(claims.jti.to_string()),
+            sid: Some(claims.sid.to_string()),
+            scope: Some(claims.scope),
+            username: claims.username,
+            token_type: Some("bearer"),
+        },
+        Some(Active::Client(claims)) => IntrospectionResponse {
+            active: true,
+            iss: Some(claims.iss),
+            sub: Some(claims.sub),
+            aud: Some(claims.aud),
+            client_id: Some(claims.client_id),
+            exp: Some(claims.exp),
+            iat: Some(claims.iat),
+            jti: Some(claims.jti.to_string()),
+            scope: Some(claims.scope),
+            token_type: Some("bearer"),
+            ..IntrospectionResponse::inactive()
+        },
+        Some(Active::Refresh { session, user }) => IntrospectionResponse {
+            active: true,
+            iss: Some(issuer.clone()),
+            sub: Some(user.id.to_string()),
+            exp: Some(session.expires_at.min(session.idle_at()).unix_seconds()),
+            sid: Some(session.id.to_string()),
+            client_id: Some(session.client_id.clone()),
+            scope: Some(session.scope.clone()),
+            username: user.username,
+            ..IntrospectionResponse::inactive()
+        },
+    }))
+}

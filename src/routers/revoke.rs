@@ -1,0 +1,73 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::body;
+use super::client::{self, Caller, Unproven};
+use super::respond::{self, Failure};
+use super::shared::Shared;
+use crate::schemas::{OAuthProblem, Problem};
+use crate::services::revoke_token::{self, Outcome};
+
+/// Parameters that may come once only.
+const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
+
+/// The fields of the form.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form in OpenAPI; the form itself is read field by field")]
+pub struct RevocationForm {
+    /// An access token or a refresh token.
+    token: String,
+    /// "access_token" or "refresh_token"; tolerated and not needed.
+    token_type_hint: Option<String>,
+    /// Unless the client authenticates by HTTP Basic; public use needs none.
+    client_id: Option<String>,
+    /// Unless the client authenticates by HTTP Basic; public use needs none.
+    client_secret: Option<String>,
+}
+
+/// Revokes a token (RFC 7009): its session ends, on every replica within about a second.
+///
+/// A client revokes its own tokens; one that was issued without a client is revoked by whoever holds it. A token that is
+/// unknown, or was revoked before, is 200 too.
+#[utoipa::path(
+    post, path = "/revoke", tag = "clients", operation_id = "revoke_token",
+    security((), ("client" = [])),
+    request_body(content = RevocationForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token is good no more; no body"),
+        (status = 400, description = "Malformed, or a token that is another client's or a client's own", body = OAuthProblem),
+        (status = 401, description = "Not a good client, or none where the token needs one", body = OAuthProblem),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not a form", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn revoke_token(
+    shared: web::Data<Shared>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Failure> {
+    let form = body::form(&request, payload).await?;
+    if let Some(name) = form.repeated(&PARAMETERS) {
+        return Ok(respond::repeated(name));
+    }
+    let client_id = match client::authenticate(&shared, &request, &form).await? {
+        Ok(Caller::Client(client)) => Some(client.id),
+        Ok(Caller::Public) => None,
+        Err(unproven) => return Ok(unproven.response()),
+    };
+    let Some(token) = form.get("token").map(str::to_owned) else {
+        return Ok(respond::oauth_refusal("invalid_request", "Missing: token"));
+    };
+    let outcome = shared
+        .blocking(&request, move |app, connection| revoke_token::revoke(app, connection, &token, client_id.as_deref()))
+        .await?;
+    Ok(match outcome {
+        Outcome::Revoked => HttpResponse::Ok().finish(),
+        Outcome::ClientRequired => Unproven::Wrong.response(),
+        Outcome::OfAnotherClient => respond::oauth_refusal("invalid_grant", "The token was issued to another client"),
+        Outcome::Unsupported => {
+            let description = "A client's own token cannot be revoked: it runs out";
+            respond::oauth_refusal("unsupported_token_type", description)
+        }
+    })
+}
