@@ -92,8 +92,8 @@ export async function signIn(page, tacit, username, path = "/login") {
   await page.waitForLoadState();
 }
 
-// Asks again and again, for ten seconds.
-export async function until(holds, what, limit = 10_000) {
+// Asks again and again, for twenty seconds.
+export async function until(holds, what, limit = 20_000) {
   const deadline = Date.now() + limit;
   while (Date.now() < deadline) {
     if (await holds()) return;

@@ -134,7 +134,7 @@ test("a device that is ended elsewhere shows the sign-in page within about a sec
   assert.match(await row.textContent(), /127\.0\.0\.1/);
   const began = Date.now();
   await row.getByRole("button", { name: "Sign out Firefox on Linux" }).click();
-  await until(() => phone.url() === `${tacit.url}/login?return_to=/account`, "the phone shows the sign-in page");
+  await until(() => phone.url() === `${tacit.url}/login?return_to=/account`, "the phone shows the sign-in page", 10_000);
   assert.ok(Date.now() - began < 10_000);
   await until(async () => (await desk.locator("#devices li").count()) === 1, "the list is short");
   assert.equal(await desk.evaluate(() => document.activeElement.id), "devices-heading");

@@ -5,9 +5,9 @@ import { test } from "node:test";
 
 import { PASSWORD, startFront, startLoneBrowser, until } from "./harness.mjs";
 
-const SHORT = { "tokens.access_ttl": "3s", "sessions.grace": "1s", "sessions.emit_deadline": "250ms" };
+const SHORT = { "tokens.access_ttl": "6s", "sessions.grace": "4s", "sessions.emit_deadline": "1s" };
 const RULES = { prerender: [{ urls: ["/account"], eagerness: "immediate" }] };
-const EXPIRED = 3200; // milliseconds
+const EXPIRED = 6200; // milliseconds
 
 // Signs in, waits until the access token has run out, and goes on.
 const BEGIN = `<!DOCTYPE html><title>begin</title><script type="module">
