@@ -50,11 +50,8 @@ async fn serve_refuses_an_older_schema_on_postgresql_and_migrates_when_told_to()
         return;
     }
     let home = Home::new();
-    home.database.execute("DROP TABLE clients");
-    home.database.execute("DROP TABLE sessions");
-    home.database.execute("DROP TABLE users");
-    home.database.execute("DROP FUNCTION tacit_now");
-    home.database.execute("DELETE FROM __diesel_schema_migrations");
+    home.database.execute("DROP SCHEMA public CASCADE");
+    home.database.execute("CREATE SCHEMA public");
     let complaint = fails(&home, &["serve", "--listen", "127.0.0.1:0"], "", 1);
     assert!(complaint.contains("tacit migrate") && complaint.contains("--migrate"), "{complaint}");
     let migrating = (0..4).map(|_| {
