@@ -91,7 +91,8 @@ fn content_length(head: &[u8]) -> usize {
 /// How many requests a second were answered with `expected`, over so many connections, for so long; and how many otherwise.
 pub fn rate(address: &str, request: &[u8], connections: usize, time: Duration, expected: u16) -> (f64, u64) {
     let (good, other, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let elapsed = std::thread::scope(|scope| {
+    let started = Instant::now();
+    std::thread::scope(|scope| {
         for _ in 0..connections {
             scope.spawn(|| {
                 let mut connection = Connection::open(address);
@@ -101,10 +102,10 @@ pub fn rate(address: &str, request: &[u8], connections: usize, time: Duration, e
                 }
             });
         }
-        let started = Instant::now();
         std::thread::sleep(time);
         stop.store(true, Ordering::Relaxed);
-        started.elapsed()
     });
+    // Until the last answer: those that come after the signal to stop count too.
+    let elapsed = started.elapsed();
     (good.into_inner() as f64 / elapsed.as_secs_f64(), other.into_inner())
 }
