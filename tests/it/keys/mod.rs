@@ -3,7 +3,6 @@
 mod attacks;
 mod audiences;
 mod commands;
-mod files;
 mod jwks;
 mod openssl;
 mod rotation;
