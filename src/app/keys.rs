@@ -85,6 +85,11 @@ impl AccessKeys {
         self.find(&self.signing).ok_or_else(|| Error::Internal("no signing key".to_owned()))
     }
 
+    /// Every key's id, and whether it is the one that signs.
+    pub fn ids(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.keys.keys().map(|kid| (kid.as_str(), *kid == self.signing))
+    }
+
     /// The key of this exact id.
     pub fn find(&self, kid: &str) -> Option<&AccessKey> {
         self.keys.get(kid)
@@ -124,6 +129,12 @@ impl RefreshKeys {
     pub fn tag(&self, purpose: &[u8], message: &[u8]) -> [u8; 32] {
         let secret = self.keys.first().map_or(&[][..], |(_, secret)| secret.expose());
         hmac_sha256(&hmac_sha256(secret, purpose), message)
+    }
+
+    /// The tags of a message under all of the keys, the signing one's first.
+    pub fn tags(&self, purpose: &[u8], message: &[u8]) -> Vec<[u8; 32]> {
+        let tag = |secret: &Secret| hmac_sha256(&hmac_sha256(secret.expose(), purpose), message);
+        self.keys.iter().map(|(_, secret)| tag(secret)).collect()
     }
 
     /// Whether this is the tag of that message under any of the keys.

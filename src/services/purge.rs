@@ -1,10 +1,10 @@
-//! Deleting sessions that ended long ago, and counters of the throttle that are forgotten.
+//! Deleting sessions that ended long ago, counters of the throttle that are forgotten, and old events.
 
 use std::time::Duration;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::models::{purge, session, throttle};
+use crate::models::{audit, purge, session, throttle};
 use crate::types::Instant;
 
 /// Ended sessions stay so long, for whoever asks why.
@@ -45,6 +45,16 @@ pub fn purge(app: &App, pause: impl Fn(Duration) -> bool) -> Result<usize, Error
         let mut connection = app.database.connection()?;
         let now = session::now(&mut connection)?;
         let deleted = throttle::delete_forgotten(&mut connection, now)?;
+        drop(connection);
+        if i64::try_from(deleted).is_ok_and(|deleted| deleted < purge::BATCH) || !rested(since) {
+            break;
+        }
+    }
+    loop {
+        let since = app.clock.instant();
+        let mut connection = app.database.connection()?;
+        let before = session::now(&mut connection)?.minus(app.config.audit.retention);
+        let deleted = audit::delete_older(&mut connection, before)?;
         drop(connection);
         if i64::try_from(deleted).is_ok_and(|deleted| deleted < purge::BATCH) || !rested(since) {
             break;

@@ -3,6 +3,7 @@
 mod client_address;
 mod clock;
 mod email;
+mod event;
 mod grant;
 mod id;
 mod identifier;
@@ -17,6 +18,7 @@ mod words;
 pub use client_address::client_address;
 pub use clock::{Clock, Instant};
 pub use email::Email;
+pub use event::{Event, EventName, EventOutcome};
 pub use grant::Grant;
 pub use id::{SessionId, UserId};
 pub use identifier::Identifier;
