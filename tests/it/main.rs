@@ -23,6 +23,7 @@
 mod access_tokens;
 mod app;
 mod architecture;
+mod audit;
 mod bearer;
 mod client_credentials;
 mod clients;
