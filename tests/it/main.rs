@@ -25,6 +25,7 @@ mod app;
 mod architecture;
 mod audit;
 mod bearer;
+mod canary;
 mod client_credentials;
 mod clients;
 mod command_line;

@@ -147,6 +147,7 @@ async fn every_event_of_the_list_happens_and_names_its_request_and_outcome() {
     refreshes_go_wrong(&tacit).await;
     strangers_are_refused(&tacit, &client).await;
     seen.extend(change_a_key(&home));
+    assert!(eventually(async || tacit.log().contains("audit_dropped")).await);
     drop(tacit);
     let throttled = Setup::default().set("log.format", "json").set("throttle.enabled", "true");
     let throttled = throttled.set("throttle.account_failures", "2").start_in(home.clone()).await;
