@@ -307,13 +307,24 @@ pub fn revoke_all_of(
     .get_results(connection)
 }
 
-/// The sessions of a user that are not revoked, newest sign-in first, with the database's time.
-pub fn list_of(connection: &mut AnyConnection, owner: UserId) -> QueryResult<Vec<(Session, Timestamp)>> {
+/// How many sessions of a user are neither revoked nor past their absolute limit; those that idled out are among them.
+pub fn count_of(connection: &mut AnyConnection, owner: UserId) -> QueryResult<i64> {
+    sessions::table
+        .filter(sessions::user_id.eq(owner))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.ge(tacit_now()))
+        .count()
+        .get_result(connection)
+}
+
+/// The same sessions, the newest sign-ins first and at most `limit`, with the database's time.
+pub fn list_of(connection: &mut AnyConnection, owner: UserId, limit: i64) -> QueryResult<Vec<(Session, Timestamp)>> {
     sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.ge(tacit_now()))
         .order((sessions::created_at.desc(), sessions::id))
+        .limit(limit)
         .select((sessions::all_columns, tacit_now()))
         .load(connection)
 }

@@ -23,6 +23,7 @@
 mod access_tokens;
 mod app;
 mod architecture;
+mod attacks;
 mod bearer;
 mod client_credentials;
 mod clients;
