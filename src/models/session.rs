@@ -307,6 +307,28 @@ pub fn revoke_all_of(
     .get_results(connection)
 }
 
+/// Ends a session of a user and all of that user's older ones in [`list_of`]'s order, and tells which.
+pub fn revoke_from(
+    connection: &mut AnyConnection,
+    owner: UserId,
+    newest: &Session,
+    reason: RevokedReason,
+) -> QueryResult<Vec<SessionId>> {
+    let _turn = take_turn(connection)?;
+    let is_older = sessions::created_at.lt(newest.created_at);
+    let is_next = sessions::created_at.eq(newest.created_at).and(sessions::id.ge(newest.id));
+    diesel::update(
+        sessions::table
+            .filter(sessions::user_id.eq(owner))
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.ge(tacit_now()))
+            .filter(is_older.or(is_next)),
+    )
+    .set((sessions::revoked_at.eq(tacit_now().nullable()), sessions::revoked_reason.eq(reason.as_str())))
+    .returning(sessions::id)
+    .get_results(connection)
+}
+
 /// How many sessions of a user are neither revoked nor past their absolute limit; those that idled out are among them.
 pub fn count_of(connection: &mut AnyConnection, owner: UserId) -> QueryResult<i64> {
     sessions::table

@@ -78,18 +78,12 @@ fn make_room(app: &App, connection: &mut AnyConnection, owner: UserId) -> Result
     // It gets tight: some of those counted may have idled out.
     let limit = usize::try_from(app.config.sessions.max_per_user).unwrap_or(usize::MAX);
     let live = list_live(connection, owner, i64::MAX)?;
-    if live.len() < limit {
-        return Ok(Vec::new());
+    // Newest first: this one makes room, and whatever stands behind it is beyond the limit.
+    let Some(first) = live.get(limit.saturating_sub(1)) else { return Ok(Vec::new()) };
+    match app.config.sessions.on_limit {
+        OnLimit::Deny => Err(Error::SessionLimit),
+        OnLimit::Evict => Ok(session::revoke_from(connection, owner, first, RevokedReason::Evicted)?),
     }
-    if app.config.sessions.on_limit == OnLimit::Deny {
-        return Err(Error::SessionLimit);
-    }
-    // Newest first: what stands beyond the limit, and the one that makes room.
-    let oldest: Vec<SessionId> = live.iter().skip(limit - 1).map(|session| session.id).collect();
-    for id in &oldest {
-        session::revoke(connection, *id, RevokedReason::Evicted)?;
-    }
-    Ok(oldest)
 }
 
 /// A user's sessions as they are shown to their owner: the newest sign-ins, and in any case the one that asks.
@@ -137,7 +131,17 @@ pub fn note_revoked(app: &App, ids: &[SessionId], reason: RevokedReason) {
     let now = app.clock.now();
     for id in ids {
         app.revocations.add_session(*id, reason, now);
-        log::info!(event = "session_ended", outcome = "success", reason = reason.as_str(), session:% = id; "a session ended");
+    }
+    let reason = reason.as_str();
+    match ids {
+        [] => {}
+        [id] => {
+            log::info!(event = "session_ended", outcome = "success", reason = reason, session:% = id; "a session ended");
+        }
+        // One line: a user may have very many.
+        many => {
+            log::info!(event = "session_ended", outcome = "success", reason = reason, count = many.len(); "sessions ended");
+        }
     }
 }
 

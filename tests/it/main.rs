@@ -34,6 +34,7 @@ mod cross_site;
 mod database;
 mod docs;
 mod faults;
+mod floods;
 mod forge;
 mod gateway;
 mod http;

@@ -37,7 +37,8 @@ async fn sql_metacharacters_are_text_wherever_a_text_can_stand() {
     let before = state();
     for text in METACHARACTERS {
         let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
-        let form = [("username", text), ("password", text), ("grant_type", "password"), ("client_id", text), ("scope", text)];
+        let form =
+            [("username", text), ("password", text), ("grant_type", "password"), ("client_id", text), ("scope", text)];
         let own = |request: reqwest::RequestBuilder| request.header("cookie", jar.header());
         let requests = [
             tacit.post("/login").json(&json!({"username": text, "password": PASSWORD})),
