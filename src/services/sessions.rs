@@ -78,12 +78,15 @@ fn make_room(app: &App, connection: &mut AnyConnection, owner: UserId) -> Result
     // It gets tight: some of those counted may have idled out.
     let limit = usize::try_from(app.config.sessions.max_per_user).unwrap_or(usize::MAX);
     let live = list_live(connection, owner, i64::MAX)?;
-    // Newest first: this one makes room, and whatever stands behind it is beyond the limit.
-    let Some(first) = live.get(limit.saturating_sub(1)) else { return Ok(Vec::new()) };
-    match app.config.sessions.on_limit {
-        OnLimit::Deny => Err(Error::SessionLimit),
-        OnLimit::Evict => Ok(session::revoke_from(connection, owner, first, RevokedReason::Evicted)?),
+    if live.len() < limit {
+        return Ok(Vec::new());
     }
+    if app.config.sessions.on_limit == OnLimit::Deny {
+        return Err(Error::SessionLimit);
+    }
+    // Newest first: what stands beyond the limit, and the one that makes room.
+    let oldest: Vec<SessionId> = live.iter().skip(limit.saturating_sub(1)).map(|session| session.id).collect();
+    Ok(session::revoke_these(connection, &oldest, RevokedReason::Evicted)?)
 }
 
 /// A user's sessions as they are shown to their owner: the newest sign-ins, and in any case the one that asks.

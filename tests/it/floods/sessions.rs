@@ -7,6 +7,8 @@ use crate::shapes::part;
 
 const SESSIONS: usize = 100_000;
 
+const ALIVE: &str = "SELECT count(*) AS value FROM sessions WHERE revoked_at IS NULL";
+
 /// As many sessions more of the one user that there is, older than the one that there is.
 fn add_sessions(home: &Home) {
     let numbers = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {SESSIONS})");
@@ -49,6 +51,7 @@ async fn a_user_with_a_hundred_thousand_sessions_lists_signs_in_and_ends_them_al
     }
     let ended = tacit.post_with("/logout/others", &jar).await;
     assert_eq!(ended.json::<Value>().await.unwrap()["sessions_ended"], SESSIONS + 1);
+    assert_eq!(tacit.home.database.number(ALIVE), 1);
     health(&tacit).await;
     assert_eq!(tacit.get_with("/me", &jar.without_access()).await.status(), 200);
     assert_eq!(tacit.get_with("/me", &first.without_access()).await.status(), 401);
@@ -75,8 +78,7 @@ async fn a_limit_that_was_lowered_ends_a_hundred_thousand_sessions_at_the_next_s
     let files = open_files(&tacit);
     let jar = tacit.log_in("ada").await;
     assert_eq!(listed(&tacit, &jar).await.len(), 100);
-    let alive = "SELECT count(*) AS value FROM sessions WHERE revoked_at IS NULL";
-    assert_eq!(tacit.home.database.number(alive), 100);
+    assert_eq!(tacit.home.database.number(ALIVE), 100);
     assert_eq!(tacit.get_with("/me", &jar.without_access()).await.status(), 200);
     let ended = tacit.home.database.number("SELECT count(*) AS value FROM sessions WHERE revoked_reason = 'evicted'");
     assert_eq!(usize::try_from(ended).unwrap(), SESSIONS + 1 - 99);
