@@ -21,6 +21,7 @@ pub fn run(table: &mut Table) {
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("a higher limit on open files");
     sign_ins(table);
     slow_connections(table);
+    unread_answers(table);
     large_requests(table);
     forged_tokens(table);
     many_sessions(table);
@@ -121,6 +122,33 @@ fn slow_connections(table: &mut Table) {
     let grown = memory(&service) - before;
     let measured = format!("{health}; all ended after {all:.1} s; {grown:.0} MB more");
     table.row("1,000 slow connections, headers and bodies", measured, HEALTH);
+}
+
+/// 300 connections that ask for large answers and read none.
+fn unread_answers(table: &mut Table) {
+    let home = Home::new();
+    let service = home.start(&[]);
+    let before = memory(&service);
+    let sent = request("GET", "/docs/swagger-ui-bundle.js", &[], "").repeat(20);
+    let started = Instant::now();
+    let unread: Vec<TcpStream> = (0..300)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&service.address).unwrap();
+            stream.write_all(&sent).unwrap();
+            stream
+        })
+        .collect();
+    let open = || std::fs::read_dir(format!("/proc/{}/fd", service.id())).unwrap().count();
+    let (health, ()) = health_during(&service, || {
+        while open() > 100 {
+            assert!(started.elapsed() < Duration::from_secs(300), "{} files stay open", open());
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    });
+    drop(unread);
+    let (all, grown) = (started.elapsed().as_secs_f64(), memory(&service) - before);
+    let measured = format!("{health}; all dropped after {all:.0} s; {grown:.0} MB more");
+    table.row("300 connections that read no answer", measured, HEALTH);
 }
 
 /// 100 requests of 10 MB, 20 at once.

@@ -33,6 +33,11 @@ impl Running {
         Self::start(Command::new(std::env::current_exe().unwrap()).args(["bare", &padding.to_string()]))
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory, in kilobytes.
     pub fn resident_kilobytes(&self) -> u64 {
         self.kilobytes("VmRSS")
@@ -40,7 +45,7 @@ impl Running {
 
     /// How long its threads have worked so far, in milliseconds.
     pub fn processor_millis(&self) -> f64 {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
         let nanos = |thread: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
             let statistic = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
             statistic.split(' ').next()?.parse().ok()
@@ -50,7 +55,7 @@ impl Running {
 
     /// A value of the process's status, in kilobytes: `VmHWM` is the most memory that it ever had.
     pub fn kilobytes(&self, name: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }

@@ -21,9 +21,8 @@ async fn drip(mut stream: TcpStream, begin: &str) -> Option<u16> {
     while Instant::now() < deadline {
         match timeout(Duration::from_millis(500), stream.read_buf(&mut answer)).await {
             Ok(Ok(0) | Err(_)) => break,
-            Ok(Ok(_)) => {}
             Err(_) if stream.write_all(b"1").await.is_err() => break,
-            Err(_) => {}
+            Ok(Ok(_)) | Err(_) => {}
         }
     }
     assert!(Instant::now() < deadline, "a slow connection stays open");

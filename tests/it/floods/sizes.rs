@@ -34,10 +34,10 @@ async fn ten_megabytes_of_headers_or_body_are_refused_without_being_kept() {
     let (files, before) = (open_files(&tacit), kilobytes(&tacit, "VmRSS"));
     let size = MEGABYTES * 1024 * 1024;
     let mut requests = vec![
-        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Large: "), "\r\n\r\n".to_owned()),
-        (format!("GET /me HTTP/1.1\r\nHost: x\r\nCookie: tacit-access="), "\r\n\r\n".to_owned()),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Large: ".to_owned(), "\r\n\r\n".to_owned()),
+        ("GET /me HTTP/1.1\r\nHost: x\r\nCookie: tacit-access=".to_owned(), "\r\n\r\n".to_owned()),
         ("GET /".to_owned(), " HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
-        ("".to_owned(), " / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
+        (String::new(), " / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
     ];
     for path in
         ["/login", "/register", "/token", "/logout", "/me/password", "/introspect", "/revoke", "/verify", "/nothing"]
