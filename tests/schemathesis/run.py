@@ -3,7 +3,6 @@
 On PostgreSQL when TACIT_TEST_POSTGRES is set, else on SQLite.
 """
 
-import json
 import os
 import pathlib
 import subprocess
@@ -23,14 +22,14 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
 def check(service, caller):
     """One run, in which the hooks sign requests in as `caller`."""
     print(f"\n==== as {caller} ====", flush=True)
-    client = json.loads(service.run("client", "create", caller, "--grant", "password", "--grant", "refresh_token",
-                                    "--grant", "client_credentials", "--scope", "read", "--json"))
+    grants = ["--grant", "password", "--grant", "refresh_token", "--grant", "client_credentials"]
+    client_id, client_secret = service.new_client(caller, *grants, "--scope", "read")
     environment = {
         **os.environ,
         "SCHEMATHESIS_CALLER": caller,
         "SCHEMATHESIS_PASSWORD": PASSWORD,
-        "SCHEMATHESIS_CLIENT_ID": client["client_id"],
-        "SCHEMATHESIS_CLIENT_SECRET": client["client_secret"],
+        "SCHEMATHESIS_CLIENT_ID": client_id,
+        "SCHEMATHESIS_CLIENT_SECRET": client_secret,
         "SCHEMATHESIS_HOOKS": "hooks",
         "PYTHONPATH": str(HERE),
     }
