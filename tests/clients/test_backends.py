@@ -1,14 +1,15 @@
 """Each program of examples/backends lets in whom it should, and nobody else."""
 
 import base64
+import hmac
 import json
-import pathlib
 import signal
 import time
 import unittest
 
 import jwt
 import requests
+from cryptography.hazmat.primitives import serialization
 
 from backends import Backend, commands
 from service import PASSWORD, Service
@@ -64,7 +65,7 @@ class BySecret(unittest.TestCase):
             "TACIT_CLIENT_ID": cls.client[0],
             "TACIT_CLIENT_SECRET": cls.client[1],
             "TACIT_FEED_WAIT": "1",
-            "TACIT_FEED_MAX_AGE": "8",
+            "TACIT_FEED_MAX_AGE": "6",
         }
 
     @classmethod
@@ -159,7 +160,7 @@ class BySecret(unittest.TestCase):
         self.assert_refused(self.forge(signing=(b"k" * 43, "HS256")), "another secret")
 
     def public(self):
-        """What anybody can know of the key, or its holders."""
+        """What every verifier has of the key."""
         return self.signing[0]
 
     def test_a_tampered_token_is_refused(self):
@@ -229,3 +230,60 @@ class BySecret(unittest.TestCase):
                         time.sleep(0.1)
                 finally:
                     backend.stop()
+
+
+class ByPublicKey(BySecret):
+    """With the published keys: EdDSA first, and ES256 after a rotation, without a restart."""
+
+    @classmethod
+    def prepare(cls):
+        cls.rotate_to("EdDSA")
+
+    @classmethod
+    def rotate_to(cls, algorithm):
+        kid = cls.service.run("keys", "generate", "--alg", algorithm).split()[0]
+        cls.service.run("keys", "rotate", "--alg", algorithm)
+        deadline = time.monotonic() + LIMIT
+        while part(cls.sign_in("ada"), 0)["kid"] != kid:
+            assert time.monotonic() < deadline, f"{algorithm} never signs"
+            time.sleep(0.05)
+        cls.signing = (cls.service.path / "data" / "keys" / f"{kid}.pem").read_bytes(), algorithm
+
+    @classmethod
+    def environment(cls):
+        return cls.common()
+
+    def public(self):
+        private = serialization.load_pem_private_key(self.signing[0], None)
+        form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        return private.public_key().public_bytes(*form)
+
+    def forge(self, claims=(), header=(), without=(), signing=None):
+        if signing is not None and signing[1].startswith("HS"):
+            # PyJWT refuses such a mistake: sign by hand.
+            token = self.sign_in("ada")
+            text = f"{encoded({**part(token, 0), **dict(header)})}.{encoded({**part(token, 1), **dict(claims)})}"
+            digest = hmac.digest(signing[0], text.encode(), signing[1].replace("HS", "sha"))
+            return f"{text}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+        return super().forge(claims, header, without, signing)
+
+    def test_another_key_is_fetched_when_it_signs_and_the_old_one_stays_good(self):
+        old = self.sign_in("ada")
+        self.rotate_to("EdDSA" if self.signing[1] == "ES256" else "ES256")
+        for backend in self.backends:
+            for token in (self.sign_in("ada"), old, self.forge()):
+                self.wait_for(backend, token, 200)
+        self.test_an_algorithm_cannot_be_chosen()
+        self.test_a_tampered_token_is_refused()
+        self.test_what_is_not_for_here_or_not_of_tacit_is_refused()
+
+    def test_while_the_keys_cannot_be_fetched_nobody_is_let_in(self):
+        token = self.sign_in("mary")
+        for name, command in self.commands.items():
+            backend = Backend(name, command, {**self.environment(), "TACIT_JWKS_URL": self.service.url + "/nothing"})
+            try:
+                for _ in range(5):
+                    self.assertEqual(self.ask(backend, token).status_code, 503, name)
+                    time.sleep(0.1)
+            finally:
+                backend.stop()

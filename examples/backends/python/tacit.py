@@ -39,35 +39,20 @@ class SecretKeys:
 class PublishedKeys:
     """EdDSA and ES256: the public keys at /.well-known/jwks.json. They verify, and cannot make a token."""
 
-    MAX_AGE = 300  # seconds after which they are fetched anew, so that a retired key is forgotten
-    COOLDOWN = 1  # an unknown key is looked for at once, but only so often: anybody can name unknown keys
-
     def __init__(self, url):
-        self.url = url
-        self.keys = {}
-        self.fetched = self.tried = float("-inf")
-        self.lock = threading.Lock()
+        # Fetched anew every five minutes, so that a retired key is forgotten, and for an unknown key at once, but only
+        # once a second: anybody can name unknown keys.
+        self.client = jwt.PyJWKClient(url, timeout=5, lifespan=300, cooldown_duration=1)
 
     def find(self, kid):
-        if kid not in self.keys or time.monotonic() - self.fetched > self.MAX_AGE:
-            with self.lock:
-                if time.monotonic() - self.tried > self.COOLDOWN:
-                    self.tried = time.monotonic()
-                    self.fetch()
-        key = self.keys.get(kid)
-        if key is None and self.fetched != self.tried:
-            raise Unavailable("the keys cannot be fetched")
-        return key
-
-    def fetch(self):
         try:
-            answer = httpx.get(self.url, timeout=5).raise_for_status().json()
-            keys = [jwt.PyJWK(key) for key in answer["keys"]]
-        except (httpx.HTTPError, ValueError, KeyError, jwt.PyJWTError):
-            return  # those that are known stay
+            key = self.client.get_signing_key(kid)
+        except jwt.PyJWKClientConnectionError as error:
+            raise Unavailable("the keys cannot be fetched") from error
+        except jwt.PyJWKClientError:
+            return None
         # One algorithm for each key: a token cannot choose another.
-        self.keys = {key.key_id: (key.key, key.algorithm_name) for key in keys}
-        self.fetched = self.tried
+        return key.key, key.algorithm_name
 
 
 class Revocations:

@@ -249,6 +249,7 @@ impl Verifier {
         let (key, algorithm) = self.keys.find(header.kid.as_deref().ok_or(Error::Refused)?).await?;
         let mut rules = Validation::new(algorithm);
         rules.leeway = 0;
+        rules.validate_nbf = true;
         rules.set_issuer(&[&self.issuer]);
         rules.set_audience(&[&self.audience]);
         // Without this line a token without an issuer or an audience would do.
