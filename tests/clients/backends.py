@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,12 @@ RUST = os.environ.get("TACIT_TEST_BACKEND", str(pathlib.Path(BINARY).parent / "e
 
 
 def commands(folder):
-    """How each is started, by name; `folder` is one where files may be put."""
+    """How each is started, by name; `folder` is one where files may be put.
+
+    TACIT_TEST_OTHER_BACKEND names the command of another one, which is then held against the same tests alone.
+    """
+    if other := os.environ.get("TACIT_TEST_OTHER_BACKEND"):
+        return {"other": shlex.split(other)}
     node = with_modules(EXAMPLES / "node", pathlib.Path(folder) / "node")
     return {
         "python": [sys.executable, str(EXAMPLES / "python" / "main.py")],
