@@ -13,7 +13,7 @@ from service import BINARY
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples" / "backends"
 # Cargo puts examples beside the binary.
-RUST = os.environ.get("TACIT_TEST_BACKEND", str(pathlib.Path(BINARY).parent / "examples" / "backend"))
+RUST = pathlib.Path(BINARY).parent / "examples" / "backend"
 
 
 def commands(folder):
