@@ -43,6 +43,11 @@ pub fn access_name(config: &CookiesConfig) -> &'static str {
     names(config).access
 }
 
+/// The name of the refresh cookie, for the API's documentation.
+pub fn refresh_name(config: &CookiesConfig) -> &'static str {
+    names(config).refresh
+}
+
 /// The tokens that a request's cookies hold.
 #[derive(Debug, Default)]
 pub struct Presented<'a> {

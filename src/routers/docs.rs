@@ -13,7 +13,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
 };
-use utoipa::openapi::{OpenApi as Document, ServerBuilder};
+use utoipa::openapi::{OpenApi as Document, RefOr, Required, ServerBuilder};
 
 use super::respond::{self, Failure};
 use super::shared::Shared;
@@ -72,7 +72,17 @@ pub fn openapi(config: &Config) -> Document {
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([flow])));
     let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).build();
     components.add_security_scheme("client", SecurityScheme::Http(basic));
+    let refresh_cookie = cookies::refresh_name(&config.cookies);
+    components.add_security_scheme(
+        "refresh_cookie",
+        SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(refresh_cookie))),
+    );
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie))));
+    let sign_out = document.paths.paths.get_mut("/logout").and_then(|path| path.post.as_mut());
+    if let Some(RefOr::T(body)) = sign_out.and_then(|operation| operation.request_body.as_mut()) {
+        // It may be absent, and never null: the attribute's `Option` would say both.
+        body.required = Some(Required::False);
+    }
     document
 }
 

@@ -49,6 +49,7 @@ mod matrix;
 mod me;
 mod metadata;
 mod model;
+mod oauth2_crate;
 mod openapi;
 mod operations;
 mod pages;
