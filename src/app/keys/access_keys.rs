@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use prometheus::IntCounter;
 
 use super::directory::{Contents, Snapshot};
@@ -101,8 +101,8 @@ impl AccessKeys {
     pub fn settling(&self) -> Result<Duration, Error> {
         let Contents { index, .. } = self.directory.read()?;
         let signing = index.signing.as_deref().and_then(|kid| index.find(kid));
-        let is_young = |created_at: crate::types::Timestamp| created_at.plus(YOUNG) > self.clock.now();
-        Ok(if signing.is_some_and(|entry| is_young(entry.created_at)) { SETTLING } else { Duration::ZERO })
+        let is_young = signing.is_some_and(|entry| entry.created_at.plus(YOUNG) > self.clock.now());
+        Ok(if is_young { SETTLING } else { Duration::ZERO })
     }
 
     /// The key that signs tokens for an audience: of HS256 each audience has its own, since who verifies can sign.
@@ -188,7 +188,7 @@ impl AccessKeys {
         self.read(&mut self.reading.lock());
     }
 
-    fn read(&self, reading: &mut MutexGuard<'_, Reading>) {
+    fn read(&self, reading: &mut Reading) {
         let failed = match self.take_in(reading) {
             Ok(()) => {
                 if reading.problem.take().is_some() {
