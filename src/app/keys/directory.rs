@@ -14,6 +14,12 @@ const INDEX: &str = "index.json";
 /// Held by whoever changes the index.
 const LOCK: &str = "index.lock";
 
+/// Ends the name of a file that is not whole yet; it begins with a dot.
+const TEMPORARY: &str = ".new";
+
+/// More files than this are not looked at.
+const MAX_FILES: usize = 1000;
+
 /// No file of ours is larger, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -120,7 +126,7 @@ impl KeyDirectory {
     }
 
     fn holds_pems(&self) -> bool {
-        let files = fs::read_dir(&self.path).into_iter().flatten().filter_map(Result::ok).take(1000);
+        let files = fs::read_dir(&self.path).into_iter().flatten().filter_map(Result::ok).take(MAX_FILES);
         files.into_iter().any(|file| Path::new(&file.file_name()).extension().is_some_and(|end| end == "pem"))
     }
 
@@ -159,6 +165,7 @@ impl KeyDirectory {
         let failed = |error: io::Error| self.unwritable(&error);
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
         let _lock = self.lock()?;
+        self.sweep().map_err(failed)?;
         let text = self.read_index()?;
         let mut index = self.parse_index(text.as_deref())?;
         let outcome = change(&mut index)?;
@@ -200,9 +207,21 @@ impl KeyDirectory {
         Err(Error::Keys(format!("{} is held by another `tacit keys`; try again when it has ended", path.display())))
     }
 
+    /// Removes what a killed `tacit keys` left half done, which may be a private key; under the lock nobody else writes.
+    fn sweep(&self) -> io::Result<()> {
+        for file in fs::read_dir(&self.path)?.take(MAX_FILES) {
+            let file = file?;
+            let name = file.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(TEMPORARY)) {
+                fs::remove_file(file.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a whole file in another's place: after a crash it is the old one or the new one.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.path.join(format!(".{:016x}.new", u64::from_ne_bytes(random_bytes())));
+        let temporary = self.path.join(format!(".{:016x}{TEMPORARY}", u64::from_ne_bytes(random_bytes())));
         let written = (|| {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             file.write_all(bytes)?;
