@@ -23,6 +23,7 @@
 mod access_tokens;
 mod app;
 mod architecture;
+mod attacks;
 mod audit;
 mod bearer;
 mod canary;
@@ -35,6 +36,7 @@ mod cross_site;
 mod database;
 mod docs;
 mod faults;
+mod floods;
 mod forge;
 mod gateway;
 mod http;
