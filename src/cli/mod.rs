@@ -4,6 +4,7 @@ mod audit;
 mod client;
 mod config;
 mod healthcheck;
+mod keys;
 mod migrate;
 mod openapi;
 mod purge;
@@ -61,6 +62,9 @@ enum Command {
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Make the key pairs that sign access tokens, and say which of them does.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Explain tokens.
     #[command(subcommand)]
     Token(token::Command),
@@ -117,6 +121,9 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Failed(match error {
+            Error::Keys(message) => {
+                return Self::Configuration(vec![Problem { key: "tokens.keys_dir".to_owned(), message }]);
+            }
             Error::NotFound => "there is no such user".to_owned(),
             Error::BadRequest { detail, .. } | Error::WeakPassword { detail, .. } => detail,
             other => other.to_string(),
@@ -157,6 +164,7 @@ impl Command {
             Self::User(command) => user::run(given, command),
             Self::Client(command) => client::run(given, command),
             Self::Config(command) => config::run(given, &command),
+            Self::Keys(command) => keys::run(given, command),
             Self::Token(command) => token::run(given, command),
             Self::Throttle(command) => throttle::run(given, command),
             Self::Audit(arguments) => audit::run(given, arguments),

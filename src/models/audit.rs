@@ -6,7 +6,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp as SqlTimestamp};
 
 use super::connection::AnyConnection;
-use super::purge::BATCH;
 use super::schema::{audit_events, tacit_now};
 use super::turn::take_turn;
 use crate::logging::Context;
@@ -194,8 +193,8 @@ pub fn list(connection: &mut AnyConnection, filter: &Filter) -> QueryResult<Vec<
     Ok(rows)
 }
 
-/// Deletes at most [`BATCH`] events from before `before`; rows that another purge holds are skipped.
-pub fn delete_older(connection: &mut AnyConnection, before: Timestamp) -> QueryResult<usize> {
+/// Deletes at most `rows` events from before `before`; rows that another purge holds are skipped.
+pub fn delete_older(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
     let _turn = take_turn(connection)?;
     match connection {
         AnyConnection::Postgres(postgres) => diesel::sql_query(
@@ -203,13 +202,13 @@ pub fn delete_older(connection: &mut AnyConnection, before: Timestamp) -> QueryR
              ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)",
         )
         .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(BATCH)
+        .bind::<BigInt, _>(rows)
         .execute(postgres),
         AnyConnection::Sqlite(sqlite) => diesel::sql_query(
             "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < ? ORDER BY at LIMIT ?)",
         )
         .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(BATCH)
+        .bind::<BigInt, _>(rows)
         .execute(sqlite),
     }
 }

@@ -71,15 +71,18 @@ fn write(app: &App, rows: &[Counted]) -> Result<(), Error> {
 
 /// Notes which keys this replica signs and verifies access tokens with.
 pub fn note_keys(app: &App) {
-    for (kid, signs) in app.access_keys.ids() {
-        let reason = if signs { "signs" } else { "verifies" };
-        note(app, &Event::success(EventName::KeyUse).reason(reason).detail("kid", kid));
+    for key in app.access_keys.all() {
+        let reason = if app.access_keys.is_signing(&key) { "signs" } else { "verifies" };
+        note(app, &Event::success(EventName::KeyUse).reason(reason).detail("kid", &key.kid));
     }
 }
 
-/// An operator's act on a key, in the caller's transaction if there is one: `act` is a word like "created".
-pub fn key_changed(act: &'static str, kid: &str) -> Event {
-    Event::success(EventName::KeyChanged).reason(act).detail("kid", kid)
+/// Records an operator's act on a key, which is done already: `act` is a word like "generated".
+pub fn record_key_change(app: &App, act: &'static str, kid: &str) -> Result<(), Error> {
+    recorded(&mut *app.database.connection()?, |_, events| {
+        events.push(Event::success(EventName::KeyChanged).reason(act).detail("kid", kid));
+        Ok(())
+    })
 }
 
 /// Which events an operator asks for.

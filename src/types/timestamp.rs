@@ -114,6 +114,7 @@ mod tests {
     fn a_moment_is_written_as_python_reads_it() {
         let moment = Timestamp::from_unix_micros(1_700_000_000_000_001);
         assert_eq!(moment.to_iso8601(), "2023-11-14T22:13:20.000001+00:00");
+        assert_eq!(Timestamp::parse_iso8601(&moment.to_iso8601()), Some(moment));
     }
 
     #[test]

@@ -5,9 +5,7 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tacit::models::AnyConnection;
-use tacit::services::audit;
-use tacit::types::{Clock, EventName};
+use tacit::types::EventName;
 
 use super::{NEW_PASSWORD, guess, trail};
 use crate::app::{Home, PASSWORD, Setup, Tacit, eventually, run};
@@ -51,23 +49,20 @@ fn operators_acts(home: &Home) -> Vec<Value> {
     acts.iter().flat_map(|(arguments, input)| operate(home, arguments, input)).collect()
 }
 
-/// What a later command changes of the keys is recorded through this.
-fn change_a_key(home: &Home) -> Vec<Value> {
-    let directory = home.directory.path().join("in-process").display().to_string();
-    let set = [("database.url", home.database.url()), ("data.dir", directory)];
-    let set = set.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let config = tacit::config::load(&tacit::config::Overrides { file: None, set }).unwrap().config;
-    let app = tacit::app::App::build(config, Clock::default()).unwrap();
-    let mut connection = app.database.connection().unwrap();
-    let connection: &mut AnyConnection = &mut connection;
-    audit::recorded(connection, |_, events| {
-        events.push(audit::key_changed("created", "0123456789abcdef"));
-        Ok(())
-    })
-    .unwrap();
+fn change_keys(home: &Home) -> Vec<Value> {
+    let acts: [(&[&str], &str); 3] = [
+        (&["keys", "generate", "--alg", "EdDSA"], "generated"),
+        (&["keys", "rotate"], "rotated"),
+        (&["keys", "rotate", "--alg", "HS256"], "rotated"),
+    ];
+    let mut seen: Vec<Value> = acts.iter().flat_map(|(arguments, _)| operate(home, arguments, "")).collect();
     let rows = trail(home, &["--event", "key_changed"]);
-    assert_eq!((rows.len(), &rows[0]["reason"]), (1, &json!("created")));
-    rows
+    let reasons: Vec<&str> = rows.iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, acts.map(|(_, reason)| reason));
+    let kid = rows[0]["details"]["kid"].as_str().unwrap();
+    assert_eq!(rows[1]["details"]["kid"], json!(kid));
+    seen.extend(operate(home, &["keys", "retire", kid, "--force"], ""));
+    seen
 }
 
 async fn sessions_end(tacit: &Tacit, client: &Credentials) {
@@ -146,7 +141,7 @@ async fn every_event_of_the_list_happens_and_names_its_request_and_outcome() {
     sessions_end(&tacit, &client).await;
     refreshes_go_wrong(&tacit).await;
     strangers_are_refused(&tacit, &client).await;
-    seen.extend(change_a_key(&home));
+    seen.extend(change_keys(&home));
     assert!(eventually(async || tacit.log().contains("audit_dropped")).await);
     drop(tacit);
     let throttled = Setup::default().set("log.format", "json").set("throttle.enabled", "true");

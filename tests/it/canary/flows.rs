@@ -20,7 +20,7 @@ pub fn note_cookies(marks: &mut Marks, answer: &Response) -> Jar {
 }
 
 pub fn note_body(marks: &mut Marks, body: &Value) {
-    for member in ["access_token", "refresh_token", "token", "client_secret"] {
+    for member in ["access_token", "refresh_token", "token", "client_secret", "secret"] {
         if let Some(text) = body[member].as_str() {
             marks.note_issued(text);
         }
