@@ -48,9 +48,10 @@ pub fn address(request: &HttpRequest) -> Option<IpAddr> {
     if trusted.is_empty() {
         return Some(peer.to_canonical());
     }
-    let forwarded: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-    Some(client_address(peer, &forwarded, trusted))
+    // A line with anything in it has to be read: left out, it would uncover the one above, which the client may have written.
+    let lines = request.headers().get_all("x-forwarded-for").map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let lines: Vec<_> = lines.collect();
+    Some(client_address(peer, &lines, trusted))
 }
 
 /// Warns of a peer that forwards for others and is no configured proxy: all of them share its address, so that one of
@@ -76,6 +77,15 @@ pub fn forwarded<'a>(request: &'a HttpRequest, name: &'static str) -> Option<&'a
     let mut values = request.headers().get_all(name);
     let value = values.next().filter(|_| peer_is_trusted(request))?;
     if values.next().is_some() { None } else { value.to_str().ok().map(str::trim) }
+}
+
+/// Whether `If-None-Match` names this opaque tag, compared weakly, or any (RFC 9110, section 13.1.2).
+pub fn knows_tag(request: &HttpRequest, tag: &str) -> bool {
+    let lines = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).any(|known| {
+        let quoted = known.strip_prefix("W/").unwrap_or(known);
+        known == "*" || quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')) == Some(tag)
+    })
 }
 
 /// The method of the request that a gateway asks about: `X-Forwarded-Method` from a configured proxy, else the request's own.

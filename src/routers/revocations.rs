@@ -5,12 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::time::timeout;
 
 use super::body::Form;
+use super::client;
+use super::request::knows_tag;
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{client, request};
 use crate::error::Error;
 use crate::schemas::{OAuthProblem, Problem, RevocationsResponse};
-use crate::services::revocations::{self, Recent};
+use crate::services::revocations;
 
 /// Longest wait for news, in seconds.
 const MAX_WAIT: u64 = 60;
@@ -43,9 +44,9 @@ pub async fn list_revocations(shared: web::Data<Shared>, request: HttpRequest) -
     // Before the first look, so that nothing falls between it and the wait.
     let mut changes = app.revocations.changes();
     let mut recent = revocations::recent(app)?;
-    if is_known(&request, &recent) && !wait.is_zero() {
+    if knows_tag(&request, &recent.tag) && !wait.is_zero() {
         let news = async {
-            while is_known(&request, &recent) && changes.changed().await.is_ok() {
+            while knows_tag(&request, &recent.tag) && changes.changed().await.is_ok() {
                 recent = revocations::recent(app)?;
             }
             Ok::<_, Error>(())
@@ -55,7 +56,7 @@ pub async fn list_revocations(shared: web::Data<Shared>, request: HttpRequest) -
         }
     }
     let etag = (header::ETAG, format!("W/\"{}\"", recent.tag));
-    if is_known(&request, &recent) {
+    if knows_tag(&request, &recent.tag) {
         return Ok(HttpResponse::NotModified().insert_header(etag).finish());
     }
     Ok(respond::json(
@@ -70,10 +71,4 @@ fn wait(query: &str) -> Result<Duration, Error> {
     let seconds = value.parse().ok().filter(|seconds| *seconds <= MAX_WAIT && values.next().is_none());
     let seconds = seconds.ok_or_else(|| Error::bad_request("wait is a number of seconds, at most 60"))?;
     Ok(Duration::from_secs(seconds))
-}
-
-/// Whether the client has seen this already (RFC 9110, section 13.1.2: compared weakly).
-fn is_known(request: &HttpRequest, recent: &Recent) -> bool {
-    let known = request::header_text(request, &header::IF_NONE_MATCH).unwrap_or_default();
-    known.split(',').any(|tag| tag.trim().trim_start_matches("W/").trim_matches('"') == recent.tag)
 }

@@ -49,6 +49,7 @@ mod operations;
 mod pages;
 mod panics;
 mod problems;
+mod properties;
 mod protocol;
 mod raw;
 mod register;
