@@ -35,6 +35,7 @@ mod docs;
 mod faults;
 mod forge;
 mod gateway;
+mod hostile;
 mod http;
 mod introspect;
 mod jar;
