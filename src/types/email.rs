@@ -1,5 +1,7 @@
 use std::str::FromStr;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::username::{fold, is_invisible};
 
 /// An e-mail address: shown as typed, compared without case and with its domain in ASCII.
@@ -34,7 +36,9 @@ impl FromStr for Email {
             return Err("An e-mail address has at most 254 bytes");
         }
         let (local, domain) = text.split_once('@').filter(|parts| are_plain(*parts)).ok_or(NOT_AN_ADDRESS)?;
-        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| NOT_AN_ADDRESS)?;
+        // IDNA maps letter by letter before it composes, so that one text in two encodings could become two domains.
+        let domain: String = domain.nfc().collect();
+        let domain = idna::domain_to_ascii_strict(&domain).map_err(|_| NOT_AN_ADDRESS)?;
         let local = fold(local);
         // What folding made of it is an address as well: a letter may have become a space, an @, or eighteen letters.
         if !are_plain((&local, &domain)) || local.len() + 1 + domain.len() > Self::MAX_BYTES {
@@ -64,6 +68,7 @@ mod tests {
         assert_eq!(canonical("ann@bücher.example"), canonical("ann@xn--bcher-kva.example"));
         assert_eq!(canonical("用户@例子.广告"), canonical("用户@xn--fsqu00a.xn--4rr70v"));
         assert_eq!(canonical("ann@localhost"), "ann@localhost");
+        assert_eq!(canonical("a@\u{1f88}\u{333}b"), canonical("a@\u{391}\u{333}\u{313}\u{345}b"));
     }
 
     #[test]

@@ -61,6 +61,7 @@ mod serve;
 mod sessions;
 mod shapes;
 mod sign_in;
+mod supply_chain;
 mod throttle;
 mod token;
 mod token_headers;
