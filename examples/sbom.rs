@@ -25,7 +25,7 @@ pub struct Bundled {
 
 /// The packages of this build, by id, and what depends on what.
 pub struct Packages {
-    packages: BTreeMap<String, Value>,
+    by_id: BTreeMap<String, Value>,
     nodes: BTreeMap<String, Value>,
     root: String,
     checksums: BTreeMap<(String, String), String>,
@@ -37,6 +37,12 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// What cargo answers.
@@ -70,7 +76,7 @@ pub fn packages(platform: &str) -> Result<Packages, Box<dyn Error>> {
     packages.retain(|_, package| is_used(package));
     let mut nodes: BTreeMap<String, Value> = by_id(list(resolve, "nodes"));
     nodes.retain(|id, _| packages.contains_key(id));
-    Ok(Packages { packages, nodes, root: text(resolve, "root").to_owned(), checksums: checksums()? })
+    Ok(Packages { by_id: packages, nodes, root: text(resolve, "root").to_owned(), checksums: checksums()? })
 }
 
 /// The SHA-256 of every package that Cargo.lock knows, by name and version.
@@ -88,7 +94,7 @@ fn checksums() -> Result<BTreeMap<(String, String), String>, Box<dyn Error>> {
 impl Packages {
     /// Every package of the graph.
     pub fn all(&self) -> impl Iterator<Item = &Value> {
-        self.nodes.keys().filter_map(|id| self.packages.get(id))
+        self.nodes.keys().filter_map(|id| self.by_id.get(id))
     }
 
     /// The ids that one depends on, in ways that the condition accepts ("normal", "build", "dev").
@@ -110,13 +116,13 @@ impl Packages {
     }
 
     fn is_macro(&self, id: &str) -> bool {
-        let targets = self.packages.get(id).map(|package| list(package, "targets")).unwrap_or_default();
+        let targets = self.by_id.get(id).map(|package| list(package, "targets")).unwrap_or_default();
         targets.iter().any(|target| list(target, "kind").contains(&json!("proc-macro")))
     }
 
     /// What is in the binary: ordinary dependencies and the C sources, without what runs in the compiler only.
     fn linked(&self) -> BTreeSet<String> {
-        let is_source = |id: &str| self.packages.get(id).is_some_and(|package| text(package, "name").ends_with("-src"));
+        let is_source = |id: &str| self.by_id.get(id).is_some_and(|package| text(package, "name").ends_with("-src"));
         let follow = |id: &str| {
             if is_source(id) {
                 return BTreeSet::new();
@@ -155,12 +161,12 @@ impl Packages {
     }
 
     fn purl(&self, id: &str) -> String {
-        let package = self.packages.get(id).unwrap_or(&Value::Null);
+        let package = self.by_id.get(id).unwrap_or(&Value::Null);
         format!("pkg:cargo/{}@{}", text(package, "name"), text(package, "version").replace('+', "%2B"))
     }
 
     fn component(&self, id: &str, linked: bool) -> Value {
-        let package = self.packages.get(id).unwrap_or(&Value::Null);
+        let package = self.by_id.get(id).unwrap_or(&Value::Null);
         let (name, version) = (text(package, "name"), text(package, "version"));
         let mut component = json!({
             "type": "library",
@@ -175,7 +181,7 @@ impl Packages {
         });
         if let Some(checksum) = self.checksums.get(&(name.to_owned(), version.to_owned())).filter(|sum| !sum.is_empty())
         {
-            component["hashes"] = json!([{"alg": "SHA-256", "content": checksum}]);
+            set(&mut component, "hashes", json!([{"alg": "SHA-256", "content": checksum}]));
         }
         component
     }
@@ -200,12 +206,12 @@ impl Packages {
         for id in &all {
             let mut on: Vec<String> =
                 self.dependencies(id, |kind| kind != "dev").iter().map(|id| self.purl(id)).collect();
-            let name = self.packages.get(id).map(|package| text(package, "name")).unwrap_or_default();
+            let name = self.by_id.get(id).map(|package| text(package, "name")).unwrap_or_default();
             on.extend(libraries.iter().filter(|library| library.package == name).map(library_ref));
             dependencies.push(json!({"ref": self.purl(id), "dependsOn": on}));
         }
         let mut application = self.component(&self.root, true);
-        application["type"] = json!("application");
+        set(&mut application, "type", json!("application"));
         let mut document = json!({
             "bomFormat": "CycloneDX",
             "specVersion": "1.5",
@@ -216,7 +222,11 @@ impl Packages {
         });
         let digest = Sha256::digest(document.to_string());
         let bytes = digest.first_chunk::<16>().ok_or("a short digest")?;
-        document["serialNumber"] = json!(uuid::Builder::from_random_bytes(*bytes).into_uuid().urn().to_string());
+        set(
+            &mut document,
+            "serialNumber",
+            json!(uuid::Builder::from_random_bytes(*bytes).into_uuid().urn().to_string()),
+        );
         Ok(document)
     }
 }

@@ -18,8 +18,11 @@ pub mod return_to;
 mod service;
 pub mod words;
 
+/// Panics when a promise does not hold for an input.
+pub type Check = fn(&[u8]);
+
 /// Every parser's name and check. Its corpus is in corpus/<name>, its fuzz target in fuzz_targets/<name>.rs.
-pub const CHECKS: [(&str, fn(&[u8])); 12] = [
+pub const CHECKS: [(&str, Check); 12] = [
     ("access_token", access_token::check),
     ("authorization", authorization::check),
     ("configuration", configuration::check),

@@ -121,7 +121,9 @@ fn inputs(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Input> {
             .prop_map(|(at, other, from)| Edit::Splice(at, other, from)),
     ];
     let mutated = (select(corpus), prop::collection::vec(edit, 1..6)).prop_map(|(mut data, edits)| {
-        edits.iter().for_each(|edit| edit.apply(&mut data));
+        for edit in &edits {
+            edit.apply(&mut data);
+        }
         data
     });
     let noise = any::<String>().prop_map(String::into_bytes);
@@ -131,7 +133,9 @@ fn inputs(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Input> {
 fn hold(name: &str) {
     let (_, check) = checks::CHECKS.into_iter().find(|(known, _)| *known == name).expect("a check of this name");
     let corpus = corpus(name);
-    corpus.iter().for_each(|input| check(input));
+    for input in &corpus {
+        check(input);
+    }
     let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
     let outcome = TestRunner::new(config).run(&inputs(corpus), |input| {
         std::panic::catch_unwind(|| check(&input.0)).map_err(|panic| {

@@ -113,7 +113,7 @@ async fn variables_in_paths_are_read_as_one_word_and_never_as_more_path() {
     ] {
         for method in ["GET", "DELETE"] {
             let (status, code) = ask(&service.tacit, method, path, &bearer).await;
-            let no_method = status == 405 && method == "DELETE" || status == 405 && path.starts_with("/sessions");
+            let no_method = status == 405 && (method == "DELETE" || path.starts_with("/sessions"));
             assert!(status == expected || no_method, "{method} {path}: {status} {code}");
         }
     }
