@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, web};
 use tacit::app::App;
 use tacit::config::{Config, Settings};
 use tacit::routers::Shared;
+use tacit::services::tokens::{self, Flaw, Verified};
 use tacit::types::Clock;
 
 pub const PUBLIC_URL: &str = "https://auth.example";
@@ -41,16 +42,26 @@ pub fn config(text: &str) -> Config {
 }
 
 static SHARED: LazyLock<web::Data<Shared>> = LazyLock::new(|| {
-    // Nothing here asks the database.
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("tacit.db");
-    let text = format!("{SETTINGS}\n[database]\nurl = \"sqlite:{}\"\npool_size = 1\n", path.display());
+    // Beside the program, and so below target.
+    let directory = std::env::current_exe().expect("a path").with_extension("data");
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let directory = directory.display();
+    let text = format!(
+        "{SETTINGS}\n[data]\ndir = \"{directory}\"\n[database]\nurl = \"sqlite:{directory}/tacit.db\"\npool_size = 1\n"
+    );
     let app = App::build(config(&text), Clock::default()).expect("an application");
+    app.database.migrate().expect("a schema");
     web::Data::new(Shared::new(Arc::new(app)))
 });
 
 pub fn app() -> &'static App {
     &SHARED.app
+}
+
+/// What a token is that anybody presents.
+pub fn verify_any(text: &str) -> Result<Verified, Flaw> {
+    let mut connection = app().database.connection().expect("a connection");
+    tokens::verify_any(app(), &mut connection, text).expect("an answer of the database")
 }
 
 /// What comes from a proxy that we trust.

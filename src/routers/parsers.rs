@@ -5,4 +5,4 @@ pub use super::client::{Unproven, basic};
 pub use super::cookies::{Presented, presented};
 pub use super::gateway::{login_location, way_back as forwarded_way_back};
 pub use super::pages::way_back;
-pub use super::request::{Bearer, address, bearer, knows_tag};
+pub use super::request::{Bearer, address, bearer, knows};

@@ -32,6 +32,15 @@ pub fn named_header<'a>(request: &'a HttpRequest, name: &'static str) -> Option<
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
+/// Whether the client has the answer of this strong tag already (RFC 9110, section 13.1.2: compared weakly).
+pub fn knows(request: &HttpRequest, etag: &str) -> bool {
+    let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    known.flat_map(|line| line.split(',')).any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
+    })
+}
+
 /// Whether the request's peer is one of `server.trusted_proxies`.
 pub fn peer_is_trusted(request: &HttpRequest) -> bool {
     let Some(shared) = request.app_data::<web::Data<Shared>>() else { return false };
@@ -77,15 +86,6 @@ pub fn forwarded<'a>(request: &'a HttpRequest, name: &'static str) -> Option<&'a
     let mut values = request.headers().get_all(name);
     let value = values.next().filter(|_| peer_is_trusted(request))?;
     if values.next().is_some() { None } else { value.to_str().ok().map(str::trim) }
-}
-
-/// Whether `If-None-Match` names this opaque tag, compared weakly, or any (RFC 9110, section 13.1.2).
-pub fn knows_tag(request: &HttpRequest, tag: &str) -> bool {
-    let lines = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).any(|known| {
-        let quoted = known.strip_prefix("W/").unwrap_or(known);
-        known == "*" || quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')) == Some(tag)
-    })
 }
 
 /// The method of the request that a gateway asks about: `X-Forwarded-Method` from a configured proxy, else the request's own.

@@ -5,13 +5,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::time::timeout;
 
 use super::body::Form;
-use super::client;
-use super::request::knows_tag;
 use super::respond::{self, Failure};
 use super::shared::Shared;
+use super::{client, request};
 use crate::error::Error;
 use crate::schemas::{OAuthProblem, Problem, RevocationsResponse};
-use crate::services::revocations;
+use crate::services::revocations::{self, Recent};
 
 /// Longest wait for news, in seconds.
 const MAX_WAIT: u64 = 60;
@@ -44,9 +43,9 @@ pub async fn list_revocations(shared: web::Data<Shared>, request: HttpRequest) -
     // Before the first look, so that nothing falls between it and the wait.
     let mut changes = app.revocations.changes();
     let mut recent = revocations::recent(app)?;
-    if knows_tag(&request, &recent.tag) && !wait.is_zero() {
+    if is_known(&request, &recent) && !wait.is_zero() {
         let news = async {
-            while knows_tag(&request, &recent.tag) && changes.changed().await.is_ok() {
+            while is_known(&request, &recent) && changes.changed().await.is_ok() {
                 recent = revocations::recent(app)?;
             }
             Ok::<_, Error>(())
@@ -56,7 +55,7 @@ pub async fn list_revocations(shared: web::Data<Shared>, request: HttpRequest) -
         }
     }
     let etag = (header::ETAG, format!("W/\"{}\"", recent.tag));
-    if knows_tag(&request, &recent.tag) {
+    if is_known(&request, &recent) {
         return Ok(HttpResponse::NotModified().insert_header(etag).finish());
     }
     Ok(respond::json(
@@ -71,4 +70,9 @@ fn wait(query: &str) -> Result<Duration, Error> {
     let seconds = value.parse().ok().filter(|seconds| *seconds <= MAX_WAIT && values.next().is_none());
     let seconds = seconds.ok_or_else(|| Error::bad_request("wait is a number of seconds, at most 60"))?;
     Ok(Duration::from_secs(seconds))
+}
+
+/// Whether the client has seen this already.
+fn is_known(request: &HttpRequest, recent: &Recent) -> bool {
+    request::knows(request, &format!("\"{}\"", recent.tag))
 }

@@ -39,6 +39,7 @@ mod hostile;
 mod http;
 mod introspect;
 mod jar;
+mod keys;
 mod log_in;
 mod logs;
 mod matrix;
