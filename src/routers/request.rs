@@ -22,7 +22,7 @@ const MAX_PLACE: usize = 256;
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// The text of a header, if it was sent once and is ASCII.
+/// The text of a header, the first if there are several, if it is ASCII.
 pub fn header_text<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
