@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod doctor;
 mod healthcheck;
 mod migrate;
 mod openapi;
@@ -70,6 +71,8 @@ enum Command {
     Purge,
     /// Print the OpenAPI document.
     Openapi,
+    /// Look at a live gateway as a client, and say what is wrong with it.
+    Doctor(doctor::Arguments),
     /// Ask the running service whether it is alive; for containers.
     Healthcheck,
 }
@@ -141,6 +144,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Throttle(command) => throttle::run(&overrides, command),
         Command::Purge => purge::run(&overrides),
         Command::Openapi => openapi::run(&overrides),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Healthcheck => healthcheck::run(&overrides),
     }
 }
@@ -181,6 +185,16 @@ fn read_password() -> Result<Password, Failure> {
     } else {
         read_line()?
     };
+    parse_password(text)
+}
+
+/// Reads a password that exists already: at a terminal once and unseen, else the first line of standard input.
+fn read_password_once() -> Result<Password, Failure> {
+    let text = if io::stdin().is_terminal() { rpassword::prompt_password("Password: ")? } else { read_line()? };
+    parse_password(text)
+}
+
+fn parse_password(text: String) -> Result<Password, Failure> {
     if text.is_empty() {
         return Err(Failure::Usage(
             "no password given; type it at the prompt or pipe it into standard input".to_owned(),

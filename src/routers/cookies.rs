@@ -27,6 +27,11 @@ const SECURE: Names = Names {
 };
 const DEVELOPMENT: Names = Names { access: "tacit-access", refresh: "tacit-refresh", device: "tacit-device" };
 
+/// Names of the cookie that holds an access token.
+pub const ACCESS_COOKIES: [&str; 2] = [SECURE.access, DEVELOPMENT.access];
+/// Names of the cookie that holds a refresh token.
+pub const REFRESH_COOKIES: [&str; 2] = [SECURE.refresh, DEVELOPMENT.refresh];
+
 /// How long a device is known by its cookie: the longest that browsers keep one.
 const DEVICE_MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::contract::contract;
 use super::front::{Addresses, Kind, installed, is_root};
 
-const NGINX: Kind = Kind {
+pub const NGINX: Kind = Kind {
     name: "nginx",
     programs: || installed("nginx"),
     package: "apt-get install nginx-light",
@@ -16,6 +16,7 @@ const NGINX: Kind = Kind {
 };
 
 contract!(super::NGINX);
+contract!(super::NGINX, crate::front::Listeners::Two; kept_with_an_internal_listener);
 
 /// What Debian's nginx.conf holds around the files of conf.d, but in a directory of the test's own.
 fn main_file(directory: &Path, _: &Addresses, modules: &str) -> Vec<String> {

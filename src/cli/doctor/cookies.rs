@@ -1,0 +1,139 @@
+//! Whether both cookies arrive in a browser as Tacit made them, and no cache keeps them.
+
+use super::client::{Answer, NoAnswer};
+use super::gateway::{Cookie, Gateway, Place, Session, SignIn, leaks, token_cookies};
+use super::report::Report;
+use crate::cli::Failure;
+
+const PASS_THEM_ON: &str = "hand the browser every Set-Cookie header of Tacit's answer, each by itself and whatever status the \
+                            API answers; examples/gateways shows how, the usual snippets keep one or none";
+
+/// Signs in for the whole examination; without credentials, or if it cannot be done, there is no session.
+pub(super) fn sign_in(gateway: &Gateway, report: &mut Report) -> Result<Option<Session>, Failure> {
+    let path = gateway.own("/login");
+    match gateway.sign_in() {
+        Ok(None) => Ok(None),
+        Ok(Some(SignIn::Done(session))) => {
+            check_attributes(gateway, &path, &[&session.access, &session.refresh], report);
+            Ok(Some(*session))
+        }
+        Ok(Some(SignIn::CookiesLost(arrived))) => {
+            report.serious("cookie-dropped", format!("{path}: {arrived} of 2 cookies arrive."), PASS_THEM_ON);
+            Ok(None)
+        }
+        Ok(Some(SignIn::Refused(answer))) if answer.body.contains("invalid_credentials") => {
+            Err(Failure::Usage("the name or the password is wrong".to_owned()))
+        }
+        Ok(Some(SignIn::Refused(answer))) => {
+            report.serious(
+                "sign-in-failed",
+                format!("{path} answers {} to a POST: nobody can sign in.", answer.status),
+                "route /login to Tacit's public listener, with every method and the body; 403 means that the gateway adds or \
+                 changes Origin or Sec-Fetch-Site, 429 that too many failed to sign in from its address",
+            );
+            Ok(None)
+        }
+        Err(no_answer) => {
+            report.skip("what only a session shows", format!("signing in got no answer: {no_answer}"));
+            Ok(None)
+        }
+    }
+}
+
+/// Lets each guarded path refresh a session of its own, and looks at what arrives.
+pub(super) fn refresh(gateway: &Gateway, places: &[Place], report: &mut Report) -> Result<(), NoAnswer> {
+    let mut dropped = Vec::new();
+    let mut cacheable = Vec::new();
+    let mut leaked: Vec<String> = Vec::new();
+    let mut altered = false;
+    for place in places.iter().filter(|place| place.is_guarded) {
+        let path = place.path.as_str();
+        let Some(session) = gateway.another_session()? else {
+            report.skip("silent refresh", format!("{path}: signing in again did not work"));
+            continue;
+        };
+        let answer = gateway.client.get(path).header("Cookie", session.refresh.pair()).send()?;
+        let arrived = token_cookies(&answer);
+        if !arrived.is_empty() && !answer.header("cache-control").contains("no-store") {
+            cacheable.push(path);
+        }
+        leaked.extend(leaks(&answer).into_iter().map(|name| format!("{name} on {path}")));
+        if arrived.len() == 2 {
+            let both: Vec<&Cookie> = arrived.iter().collect();
+            altered = altered || check_attributes(gateway, path, &both, report);
+        } else if answer.asks_to_sign_in() {
+            dropped.push(format!("{path} answers {} to a good refresh cookie", answer.status));
+        } else if was_rotated(gateway, &session)? {
+            dropped.push(format!("{path} answers {} with {} of 2 cookies", answer.status, arrived.len()));
+        } else {
+            report
+                .skip("silent refresh", format!("{path} never rotates: a mount like /verify/access, for slow routes"));
+        }
+        gateway.sign_out(&session)?;
+    }
+    if !dropped.is_empty() {
+        let what = format!("{}: people will be signed out.", dropped.join(", "));
+        report.serious("cookie-dropped", what, PASS_THEM_ON);
+    }
+    if !cacheable.is_empty() {
+        report.serious(
+            "cacheable",
+            format!("{}: an answer with new cookies may be kept by a cache, and given to others.", cacheable.join(" ")),
+            "set Cache-Control: private, no-store on every answer to which cookies are added",
+        );
+    }
+    if !leaked.is_empty() {
+        report.grave(
+            "tokens-in-answer",
+            format!("{}: a script on the page can read it, and send it elsewhere.", leaked.join(", ")),
+            "of what /verify answers, pass the identity headers and Authorization to the API only; the browser gets Set-Cookie",
+        );
+    }
+    Ok(())
+}
+
+/// Whether a session's refresh token was rotated already: then refreshing with it anew does not rotate.
+fn was_rotated(gateway: &Gateway, session: &Session) -> Result<bool, NoAnswer> {
+    let answer: Answer =
+        gateway.client.post(&gateway.own("/refresh")).header("Cookie", session.refresh.pair()).send()?;
+    Ok(answer.header("x-auth-refresh") != "rotated")
+}
+
+/// Whether cookies came otherwise than Tacit makes them.
+fn check_attributes(gateway: &Gateway, path: &str, cookies: &[&Cookie], report: &mut Report) -> bool {
+    let lacks = |cookie: &&&Cookie, attribute: &str| !cookie.line.split(';').any(|part| part.trim() == attribute);
+    let insecure: Vec<&str> = cookies
+        .iter()
+        .filter(|cookie| gateway.is_https && (lacks(cookie, "Secure") || !cookie.name.starts_with("__Host-")))
+        .map(|cookie| cookie.name.as_str())
+        .collect();
+    let altered: Vec<&str> = cookies
+        .iter()
+        .filter(|cookie| {
+            let lower = cookie.line.to_ascii_lowercase();
+            lacks(cookie, "HttpOnly")
+                || lacks(cookie, "Path=/")
+                || !lower.contains("; samesite=")
+                || lower.contains("; domain=")
+        })
+        .map(|cookie| cookie.name.as_str())
+        .collect();
+    if !insecure.is_empty() {
+        report.serious(
+            "insecure-cookies",
+            format!(
+                "{path}: {} comes over https without Secure or without the prefix __Host-.",
+                insecure.join(" and ")
+            ),
+            "set server.public_url to the https address that people type",
+        );
+    }
+    if !altered.is_empty() {
+        report.serious(
+            "cookie-altered",
+            format!("{path}: {} has lost HttpOnly, Path=/ or SameSite, or has got a Domain.", altered.join(" and ")),
+            "do not rewrite Tacit's cookies (nginx: proxy_cookie_domain, proxy_cookie_flags, proxy_cookie_path)",
+        );
+    }
+    !insecure.is_empty() || !altered.is_empty()
+}
