@@ -69,6 +69,14 @@ fn one(kind: &Kind) -> Setting<'_> {
     Setting::of(kind, Listeners::One)
 }
 
+/// nginx where browsers come in by TLS.
+fn with_tls() -> Setting<'static> {
+    one(&NGINX).https().edit(
+        "listen ${LISTEN};",
+        "listen ${LISTEN} ssl; ssl_certificate certificate.pem; ssl_certificate_key key.pem;",
+    )
+}
+
 /// Each test starts one gateway, broken in one way.
 macro_rules! finds {
     ($($name:ident: $setting:expr => $expected:expr;)+) => {
@@ -110,7 +118,7 @@ finds! {
         => ["cookie-dropped", BY_PATTERN];
     nginx_that_takes_the_cookies_at_sign_in: one(&NGINX)
         .edit("proxy_set_header X-Forwarded-Uri $request_uri;\n        proxy_pass http://tacit;", "proxy_hide_header Set-Cookie; proxy_pass http://tacit;")
-        => ["cookie-dropped"];
+        => ["cookie-dropped", BY_PATTERN];
     nginx_that_moves_the_cookies: one(&NGINX).edit("proxy_pass http://tacit;", "proxy_cookie_path / /app; proxy_pass http://tacit;")
         => ["cookie-altered", BY_PATTERN];
     nginx_that_lets_caches_keep_cookies: one(&NGINX)
@@ -149,6 +157,14 @@ finds! {
         .edit("proxy_pass http://tacit;", "proxy_set_header Sec-Fetch-Site cross-site; proxy_pass http://tacit;")
         => [BY_PATTERN, "sign-in-failed"];
 
+    nothing_more_is_found_with_tls: with_tls() => [BY_PATTERN];
+    tls_without_a_promise_to_keep_it: with_tls()
+        .edit("proxy_pass http://tacit;", "proxy_hide_header Strict-Transport-Security; proxy_pass http://tacit;")
+        => ["no-hsts", BY_PATTERN];
+    tls_of_which_tacit_knows_nothing: with_tls()
+        .edit("proxy_hide_header Cache-Control;", "proxy_hide_header Cache-Control; add_header Strict-Transport-Security max-age=600;")
+        .set("server.public_url", "http://localhost:1") => ["insecure-cookies", BY_PATTERN];
+
     caddy_that_passes_verify_on: one(&CADDY)
         .edit("respond @verify 404", "handle @verify {\n\t\t\treverse_proxy {$TACIT}\n\t\t}") => ["verify-reachable"];
     caddy_with_the_usual_snippet_for_cookies: one(&CADDY)
@@ -173,10 +189,82 @@ finds! {
     haproxy_that_passes_our_cookies_on: one(&HAPROXY).edit("http-request lua.tacit_strip if !tacit", "") => ["cookies-upstream"];
 
     envoy_that_passes_verify_on: one(&ENVOY)
-        .edit("direct_response: { status: 404 }", "route: { cluster: tacit, timeout: 50s }")
-        .edit("typed_per_filter_config: &open\n", "typed_per_filter_config: &open\n                            strip: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.LuaPerRoute, disabled: true }\n")
-        => ["cookies-upstream", "verify-reachable"];
+        .edit("regex: \"/verify(/.*)?\"", "regex: \"/nothing(/.*)?\"")
+        .edit("/(login|", "/(verify|login|") => ["verify-reachable"];
     envoy_with_the_usual_answer: one(&ENVOY)
         .edit("patterns: [{ exact: set-cookie, ignore_case: true }]", "patterns: [{ exact: x-nothing }]") => ["cookie-dropped"];
     envoy_that_clears_plain_names_only: one(&ENVOY).edit("^x[^a-z0-9]auth", "^x%-auth") => ["forged-identity", BY_PATTERN];
+}
+
+#[tokio::test]
+async fn what_could_not_be_checked_is_said() {
+    let front = one(&CADDY).start().await;
+    let output = doctor(&front, &[&front.url, "--json"], "").await;
+    assert_eq!(output.status.code(), Some(0));
+    let text = report(&output)["not_checked"].to_string();
+    for missing in ["//verify", "--user NAME", "--echo PATH", "late answers"] {
+        assert!(text.contains(missing), "{missing}: {text}");
+    }
+    front.tacit.register("ada").await;
+    let output = doctor(&front, &[&front.url, "--json", "--user", "ada", "--echo", "/api/status/200"], PASSWORD).await;
+    let text = report(&output)["not_checked"].to_string();
+    assert!(!text.contains("--user NAME") && text.contains("/api/status/200 answers 200 and not with"), "{text}");
+    let output = doctor(&front, &[&front.url, "--json", "--user", "ada", "--echo", "/slow/x"], PASSWORD).await;
+    let text = report(&output)["not_checked"].to_string();
+    assert!(text.contains("/slow/x never rotates"), "{text}");
+}
+
+#[tokio::test]
+async fn without_a_session_a_guard_and_verify_itself_look_alike() {
+    let rule = "location ~ ^/verify(?:/|$) { return 404; }";
+    let guarded = one(&NGINX).edit(rule, "").start().await;
+    let output = doctor(&guarded, &[&guarded.url, "--json"], "").await;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(report(&output)["findings"][0]["id"], "verify-unclear");
+    // With a session it shows: the API answered.
+    assert_eq!(findings(&guarded).await, [BY_PATTERN]);
+    // Where other paths are open to anybody, there is no doubt.
+    let open = one(&NGINX)
+        .edit(rule, "location = /verify { proxy_set_header Host $http_host; proxy_pass http://tacit; }")
+        .edit(
+            "auth_request /tacit-verify;\n        proxy_pass http://api;\n    }\n\n    location @api",
+            "proxy_pass http://api; }\n\n    location @api",
+        )
+        .start()
+        .await;
+    let output = doctor(&open, &[&open.url, "--json"], "").await;
+    assert_eq!(report(&output)["findings"][0]["id"], "verify-reachable");
+}
+
+#[tokio::test]
+async fn plain_http_is_grave_but_on_this_machine() {
+    let front = one(&HAPROXY).set("gateway.return_hosts", "0.0.0.0").start().await;
+    front.tacit.register("ada").await;
+    let url = front.url.replace("localhost", "0.0.0.0");
+    assert_eq!(findings_at(&front, &url).await, ["plain-http"]);
+}
+
+#[tokio::test]
+async fn people_get_words_and_an_exit_code() {
+    let front = one(&CADDY).edit("respond @verify 404", "handle @verify {\n reverse_proxy {$TACIT}\n }").start().await;
+    front.tacit.register("ada").await;
+    let output = doctor(&front, &[&front.url, "--user", "ada"], PASSWORD).await;
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.starts_with("GRAVE: verify-reachable\n  /verify "), "{printed}");
+    assert!(printed.contains("To mend it: answer 404") && printed.contains("Not checked:"), "{printed}");
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), complaint.trim()), (Some(1), "tacit: 1 finding has to be mended"));
+    for (arguments, password) in [
+        (vec!["localhost"], ""),
+        (vec![front.url.as_str(), "--echo", "x"], ""),
+        (vec![front.url.as_str(), "--user", "ada"], ""),
+        (vec![front.url.as_str(), "--user", "ada"], "wrong"),
+    ] {
+        let output = doctor(&front, &arguments, password).await;
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}");
+    }
+    let nobody = format!("http://127.0.0.1:{}", crate::front::free_port());
+    let output = doctor(&front, &[&nobody, "--json"], "").await;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(report(&output)["findings"][0]["id"], "unreachable");
 }

@@ -127,7 +127,7 @@ impl<'a> Setting<'a> {
         self.edit(from, to)
     }
 
-    /// Browsers come in by TLS, and Tacit is told so; how the gateway does that is the edits' business.
+    /// Browsers come in by TLS, with a certificate in certificate.pem and key.pem; the edits make the gateway use it.
     pub fn https(mut self) -> Self {
         self.scheme = "https";
         self
@@ -235,6 +235,9 @@ impl Gateway {
                 *text = text.replace(from.as_str(), to);
             }
         }
+        if addresses.site.starts_with("https") {
+            make_certificate(directory.path());
+        }
         for (name, text) in files {
             fs::write(directory.path().join(name), fill(&text, addresses)).expect("a file");
         }
@@ -260,6 +263,20 @@ impl Gateway {
     fn output(&self) -> String {
         fs::read_to_string(self.directory.path().join("output")).unwrap_or_default()
     }
+}
+
+/// A certificate for localhost that vouches for itself.
+fn make_certificate(directory: &Path) {
+    let settings = "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n[name]\nCN = localhost\n\
+                    [extensions]\nsubjectAltName = DNS:localhost\nbasicConstraints = critical, CA:FALSE\n";
+    fs::write(directory.join("openssl.cnf"), settings).expect("a file");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-config", "openssl.cnf", "-keyout", "key.pem", "-out", "certificate.pem"])
+        .current_dir(directory)
+        .output()
+        .expect("openssl: apt-get install openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 fn fill(text: &str, addresses: &Addresses) -> String {

@@ -45,7 +45,6 @@ pub(super) fn refresh(gateway: &Gateway, places: &[Place], report: &mut Report) 
     let mut dropped = Vec::new();
     let mut cacheable = Vec::new();
     let mut leaked: Vec<String> = Vec::new();
-    let mut altered = false;
     for place in places.iter().filter(|place| place.is_guarded) {
         let path = place.path.as_str();
         let Some(session) = gateway.another_session()? else {
@@ -60,7 +59,7 @@ pub(super) fn refresh(gateway: &Gateway, places: &[Place], report: &mut Report) 
         leaked.extend(leaks(&answer).into_iter().map(|name| format!("{name} on {path}")));
         if arrived.len() == 2 {
             let both: Vec<&Cookie> = arrived.iter().collect();
-            altered = altered || check_attributes(gateway, path, &both, report);
+            check_attributes(gateway, path, &both, report);
         } else if answer.asks_to_sign_in() {
             dropped.push(format!("{path} answers {} to a good refresh cookie", answer.status));
         } else if was_rotated(gateway, &session)? {
@@ -99,8 +98,8 @@ fn was_rotated(gateway: &Gateway, session: &Session) -> Result<bool, NoAnswer> {
     Ok(answer.header("x-auth-refresh") != "rotated")
 }
 
-/// Whether cookies came otherwise than Tacit makes them.
-fn check_attributes(gateway: &Gateway, path: &str, cookies: &[&Cookie], report: &mut Report) -> bool {
+/// Finds cookies that came otherwise than Tacit makes them, once.
+fn check_attributes(gateway: &Gateway, path: &str, cookies: &[&Cookie], report: &mut Report) {
     let lacks = |cookie: &&&Cookie, attribute: &str| !cookie.line.split(';').any(|part| part.trim() == attribute);
     let insecure: Vec<&str> = cookies
         .iter()
@@ -118,22 +117,18 @@ fn check_attributes(gateway: &Gateway, path: &str, cookies: &[&Cookie], report: 
         })
         .map(|cookie| cookie.name.as_str())
         .collect();
-    if !insecure.is_empty() {
+    if !insecure.is_empty() && !report.has("insecure-cookies") {
         report.serious(
             "insecure-cookies",
-            format!(
-                "{path}: {} comes over https without Secure or without the prefix __Host-.",
-                insecure.join(" and ")
-            ),
+            format!("{path} sets {} over https without Secure, or without the prefix __Host-.", insecure.join(" and ")),
             "set server.public_url to the https address that people type",
         );
     }
-    if !altered.is_empty() {
+    if !altered.is_empty() && !report.has("cookie-altered") {
         report.serious(
             "cookie-altered",
-            format!("{path}: {} has lost HttpOnly, Path=/ or SameSite, or has got a Domain.", altered.join(" and ")),
+            format!("{path} sets {} without HttpOnly, Path=/ or SameSite, or with a Domain.", altered.join(" and ")),
             "do not rewrite Tacit's cookies (nginx: proxy_cookie_domain, proxy_cookie_flags, proxy_cookie_path)",
         );
     }
-    !insecure.is_empty() || !altered.is_empty()
 }

@@ -86,10 +86,13 @@ impl Gateway {
             let place = if cookie.is_access() { &mut access } else { &mut refresh };
             *place = Some(cookie);
         }
-        Ok(Some(match (access, refresh) {
-            (Some(access), Some(refresh)) => SignIn::Done(Box::new(Session { access, refresh, user_id, role })),
-            _ => SignIn::CookiesLost(arrived),
-        }))
+        if let (Some(access), Some(refresh)) = (access, refresh) {
+            return Ok(Some(SignIn::Done(Box::new(Session { access, refresh, user_id, role }))));
+        }
+        // No session is left behind. Who sends neither Origin nor Sec-Fetch-Site is given the token as well.
+        let bearer = format!("Bearer {}", text("/access_token").unwrap_or_default());
+        self.client.post(&self.own("/logout")).header("Authorization", bearer).send()?;
+        Ok(Some(SignIn::CookiesLost(arrived)))
     }
 
     /// Signs in for a check of its own; `None` if it cannot be done.

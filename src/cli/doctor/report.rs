@@ -56,6 +56,11 @@ impl Report {
         self.findings.push(Finding { id, severity: Severity::Advice, what: what.into(), mend });
     }
 
+    /// Whether a finding of this kind was made already.
+    pub fn has(&self, id: &str) -> bool {
+        self.findings.iter().any(|finding| finding.id == id)
+    }
+
     pub fn skip(&mut self, what: &'static str, why: impl Into<String>) {
         self.not_checked.push(NotChecked { what, why: why.into() });
     }
