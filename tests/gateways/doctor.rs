@@ -9,7 +9,7 @@ use crate::caddy::CADDY;
 use crate::envoy::ENVOY;
 use crate::front::{Front, Kind, Listeners, Setting};
 use crate::haproxy::HAPROXY;
-use crate::nginx::NGINX;
+use crate::nginx::{HEADERS_MORE, NGINX, NJS};
 
 /// Paths of the API behind each kind of route.
 const ECHOES: [&str; 3] = ["/api/x", "/slow/x", "/public/x"];
@@ -94,6 +94,8 @@ finds! {
     nothing_is_found_in_the_example_for_haproxy: one(&HAPROXY) => [];
     nothing_is_found_in_the_example_for_envoy: one(&ENVOY) => [];
     nothing_is_found_in_the_example_for_nginx_but_what_it_cannot: one(&NGINX) => [BY_PATTERN];
+    nothing_is_found_in_the_example_for_nginx_with_headers_more: one(&HEADERS_MORE) => [];
+    nothing_is_found_in_the_example_for_njs: one(&NJS) => [];
     nothing_is_found_behind_an_internal_listener: Setting::of(&CADDY, Listeners::Two) => [];
 
     nginx_that_passes_verify_on: one(&NGINX).edit(
@@ -164,6 +166,10 @@ finds! {
     tls_of_which_tacit_knows_nothing: with_tls()
         .edit("proxy_hide_header Cache-Control;", "proxy_hide_header Cache-Control; add_header Strict-Transport-Security max-age=600;")
         .set("server.public_url", "http://localhost:1") => ["insecure-cookies", BY_PATTERN];
+
+    njs_that_keeps_our_cookies: one(&NJS).edit("!OURS.test(pair)", "true") => ["cookies-upstream"];
+    njs_that_lets_other_names_through: one(&NJS).edit("if ($tacit_is_forged) { return 400; }", "") => [BY_PATTERN];
+    njs_that_adds_one_cookie_only: one(&NJS).edit(".concat(ours)", ".concat(ours.slice(1))") => ["cookie-dropped"];
 
     caddy_that_passes_verify_on: one(&CADDY)
         .edit("respond @verify 404", "handle @verify {\n\t\t\treverse_proxy {$TACIT}\n\t\t}") => ["verify-reachable"];
