@@ -33,7 +33,7 @@ mod verify;
 use actix_web::middleware::Condition;
 use actix_web::web;
 
-pub use cookies::{ACCESS_COOKIES, REFRESH_COOKIES};
+pub use cookies::{ACCESS_COOKIES, DEVICE_COOKIES, REFRESH_COOKIES};
 pub use docs::openapi;
 pub use gateway::Mount;
 pub use observe::observe;

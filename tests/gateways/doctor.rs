@@ -167,6 +167,7 @@ finds! {
         .edit("proxy_hide_header Cache-Control;", "proxy_hide_header Cache-Control; add_header Strict-Transport-Security max-age=600;")
         .set("server.public_url", "http://localhost:1") => ["insecure-cookies", BY_PATTERN];
 
+    njs_that_forgets_the_device: one(&NJS).edit("|refresh|device)", "|refresh)") => ["cookies-upstream"];
     njs_that_keeps_our_cookies: one(&NJS).edit("!OURS.test(pair)", "true") => ["cookies-upstream"];
     njs_that_lets_other_names_through: one(&NJS).edit("if ($tacit_is_forged) { return 400; }", "") => [BY_PATTERN];
     njs_that_adds_one_cookie_only: one(&NJS).edit(".concat(ours)", ".concat(ours.slice(1))") => ["cookie-dropped"];
@@ -256,7 +257,7 @@ async fn people_get_words_and_an_exit_code() {
     front.tacit.register("ada").await;
     let output = doctor(&front, &[&front.url, "--user", "ada"], PASSWORD).await;
     let printed = String::from_utf8(output.stdout).unwrap();
-    assert!(printed.starts_with("GRAVE: verify-reachable\n  /verify "), "{printed}");
+    assert!(printed.starts_with("GRAVE: verify-reachable\n  /verify, "), "{printed}");
     assert!(printed.contains("To mend it: answer 404") && printed.contains("Not checked:"), "{printed}");
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), complaint.trim()), (Some(1), "tacit: 1 finding has to be mended"));

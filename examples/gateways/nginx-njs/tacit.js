@@ -3,7 +3,7 @@
 // sessions.emit_deadline, in seconds: a late answer must not deliver a successor.
 const EMIT_SECONDS = 15;
 
-const OURS = /^(__Host-Http-)?tacit-(access|refresh)\s*=/;
+const OURS = /^(__Host-Http-)?tacit-(access|refresh|device)\s*=/;
 
 // Whatever a server may read as X-Auth-Something.
 const IDENTITY = /^x[^a-z0-9]auth/i;

@@ -2,8 +2,8 @@
 
 use super::client::{Answer, NoAnswer};
 use super::gateway::{Gateway, Place, Session};
-use super::report::Report;
-use crate::routers::{ACCESS_COOKIES, IDENTITY_HEADERS, REFRESH_COOKIES};
+use super::report::{Report, named};
+use crate::routers::{ACCESS_COOKIES, DEVICE_COOKIES, IDENTITY_HEADERS, REFRESH_COOKIES};
 
 /// Characters that some server reads as a hyphen in a header's name.
 const SEPARATORS: [char; 4] = ['-', '_', '.', '~'];
@@ -110,20 +110,19 @@ impl<'a> Probe<'a> {
             || (format!("{}=x{nonce}; {}=y{nonce}", ACCESS_COOKIES[0], REFRESH_COOKIES[0]), String::new()),
             |session| (session.cookies(), session.refresh.value.clone()),
         );
-        let forged: Vec<String> =
-            ACCESS_COOKIES.iter().chain(&REFRESH_COOKIES).map(|name| format!("{name}=z")).collect();
+        let names = || ACCESS_COOKIES.iter().chain(&REFRESH_COOKIES).chain(&DEVICE_COOKIES);
+        let forged: Vec<String> = names().map(|name| format!("{name}=z")).collect();
         let orders = [
             format!("doctor-a=a{nonce}; {ours}; doctor-b=b{nonce}"),
-            format!("{ours}; doctor-a=a{nonce}; doctor-b=b{nonce}"),
+            format!("{ours}; {}=z; doctor-a=a{nonce}; doctor-b=b{nonce}", DEVICE_COOKIES[0]),
             format!("doctor-a=a{nonce};doctor-b=b{nonce};{}", ours.replace("; ", ";")),
             format!("{ours}; doctor-a=a{nonce}; {}; doctor-b=b{nonce}", forged.join("; ")),
         ];
         for (position, line) in orders.iter().enumerate() {
             let answer = self.gateway.client.get(self.path).header("Cookie", line).send()?;
             let body = &answer.body;
-            let names = ACCESS_COOKIES.iter().chain(&REFRESH_COOKIES);
-            let passed = names.into_iter().any(|name| body.contains(&format!("{name}=")))
-                || !kept.is_empty() && body.contains(&kept);
+            let passed =
+                names().any(|name| body.contains(&format!("{name}="))) || !kept.is_empty() && body.contains(&kept);
             if passed {
                 seen.cookies.push(self.path.to_owned());
             } else if position == 0 && !(body.contains(&format!("a{nonce}")) && body.contains(&format!("b{nonce}"))) {
@@ -167,7 +166,7 @@ impl Seen {
         if !self.forged.is_empty() {
             report.grave(
                 "forged-identity",
-                format!("The API gets what the client says: {}. So anybody can be anybody.", self.forged.join(", ")),
+                format!("The API gets what the client says: {}. So anybody can be anybody.", named(&self.forged)),
                 "before asking /verify, clear every header whose name is X, any character but a letter or digit, and Auth; \
                  then set all four from /verify's answer, also when they are empty",
             );
@@ -208,7 +207,7 @@ impl Seen {
         if !self.others.is_empty() {
             report.advise(
                 "other-identity-names",
-                format!("The API gets other names of this kind from the client: {}.", self.others.join(", ")),
+                format!("The API gets other names of this kind from the client: {}.", named(&self.others)),
                 "clear headers by pattern (nginx: the module headers-more, or njs), or make sure that the API reads none of them",
             );
         }

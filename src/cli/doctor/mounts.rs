@@ -2,11 +2,8 @@
 
 use super::client::{Answer, NoAnswer};
 use super::gateway::{Gateway, Place, Session, leaks};
-use super::report::Report;
+use super::report::{Report, named};
 use crate::routers::{Listener, Policy, routes};
-
-/// Paths that a finding names; more are counted.
-const NAMED: usize = 6;
 
 /// Asks for every mount of /verify, in every spelling that something on the way might read as one.
 pub(super) fn verify(
@@ -148,14 +145,6 @@ fn is_for_operators(answer: &Answer) -> bool {
     let signs: [(&[u16], &str); 3] =
         [(&[200], "# HELP tacit_"), (&[200], "\"revocation_poll_age\""), (&[503], "not_ready")];
     signs.iter().any(|(statuses, sign)| statuses.contains(&answer.status) && answer.body.contains(sign))
-}
-
-fn named(paths: &[String]) -> String {
-    let mut text = paths.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(" ");
-    if paths.len() > NAMED {
-        text = format!("{text} and {} more", paths.len() - NAMED);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use super::super::{Failure, print_json, print_line};
 
+/// What a finding names; more is counted.
+const NAMED: usize = 6;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,5 +110,26 @@ impl Report {
             print_line(format_args!("{}: nothing is wrong with what was checked.", self.url))?;
         }
         Ok(())
+    }
+}
+
+/// The first of a list, and how many more there are.
+pub(super) fn named(all: &[String]) -> String {
+    let text = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(NAMED) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn a_long_list_is_cut_and_counted() {
+        let list = |count: u8| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
+        assert_eq!(named(&list(2)), "0, 1");
+        assert_eq!(named(&list(9)), "0, 1, 2, 3, 4, 5 and 3 more");
     }
 }

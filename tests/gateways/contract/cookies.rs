@@ -52,7 +52,7 @@ pub async fn our_cookies_never_reach_the_api_and_others_do(front: Front) {
         format!("tacit-access={access}; tacit-refresh={refresh}; a=1; b=2; c=3"),
         format!("a=1;b=2;c=3;tacit-access={access};tacit-refresh={refresh}"),
         format!(
-            "tacit-refresh=x; tacit-refresh={refresh}; a=1; tacit-access={access}; b=2; c=3; __Host-Http-tacit-access=y"
+            "tacit-refresh=x; tacit-refresh={refresh}; a=1; tacit-access={access}; b=2; tacit-device=z; c=3; __Host-Http-tacit-access=y"
         ),
     ];
     for line in &lines {
