@@ -32,6 +32,7 @@ mod config_sources;
 mod cross_site;
 mod database;
 mod docs;
+mod doctor;
 mod faults;
 mod forge;
 mod gateway;
