@@ -167,6 +167,10 @@ finds! {
         .edit("proxy_hide_header Cache-Control;", "proxy_hide_header Cache-Control; add_header Strict-Transport-Security max-age=600;")
         .set("server.public_url", "http://localhost:1") => ["insecure-cookies", BY_PATTERN];
 
+    nginx_that_asks_without_cookies: one(&NGINX)
+        .edit("proxy_set_header Content-Length \"\";", "proxy_set_header Content-Length \"\"; proxy_set_header Cookie \"\";")
+        => [BY_PATTERN, "session-not-seen"];
+
     njs_that_forgets_the_device: one(&NJS).edit("|refresh|device)", "|refresh)") => ["cookies-upstream"];
     njs_that_keeps_our_cookies: one(&NJS).edit("!OURS.test(pair)", "true") => ["cookies-upstream"];
     njs_that_lets_other_names_through: one(&NJS).edit("if ($tacit_is_forged) { return 400; }", "") => [BY_PATTERN];
@@ -219,6 +223,23 @@ async fn what_could_not_be_checked_is_said() {
     let output = doctor(&front, &[&front.url, "--json", "--user", "ada", "--echo", "/slow/x"], PASSWORD).await;
     let text = report(&output)["not_checked"].to_string();
     assert!(text.contains("/slow/x never rotates"), "{text}");
+    // A role that the user lacks is no dropped cookie.
+    let output = doctor(&front, &[&front.url, "--json", "--user", "ada", "--echo", "/admin/x"], PASSWORD).await;
+    assert_eq!(report(&output)["findings"], serde_json::json!([]));
+    assert!(report(&output)["not_checked"].to_string().contains("/admin/x answers 403"));
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_said() {
+    let front = with_tls().start().await;
+    std::fs::remove_file(front.directory().join("certificate.pem")).unwrap();
+    let output = doctor(&front, &[&front.url, "--json"], "").await;
+    let finding = &report(&output)["findings"][0];
+    assert_eq!((&finding["id"], output.status.code()), (&serde_json::json!("unreachable"), Some(1)));
+    assert!(
+        finding["what"].as_str().unwrap().contains("name a file with its certificate in SSL_CERT_FILE"),
+        "{finding}"
+    );
 }
 
 #[tokio::test]

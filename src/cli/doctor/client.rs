@@ -115,6 +115,9 @@ impl<'a> Question<'a> {
 
     /// Sends it, and reads what comes back. A connection that was kept open and found closed is tried once more.
     pub fn send(&self) -> Result<Answer, NoAnswer> {
+        if self.client.clock.instant() > self.client.until {
+            return Err(NoAnswer(format!("the examination took longer than {} s", TIMEOUT.as_secs())));
+        }
         match self.try_send() {
             Err(ureq::Error::Io(_)) if self.method == "GET" => self.try_send(),
             outcome => outcome,
@@ -123,9 +126,6 @@ impl<'a> Question<'a> {
     }
 
     fn try_send(&self) -> Result<Answer, ureq::Error> {
-        if self.client.clock.instant() > self.client.until {
-            return Err(ureq::Error::Timeout(ureq::Timeout::Global));
-        }
         let uri = format!("{}{}", self.client.origin, self.path);
         let mut request = Request::builder().method(self.method).uri(uri);
         for (name, value) in &self.headers {
@@ -149,9 +149,15 @@ fn explain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => format!("it took longer than {} s", ANSWER_TIMEOUT.as_secs()),
         ureq::Error::HostNotFound => "there is no such host".to_owned(),
-        ureq::Error::Rustls(error) => format!(
-            "TLS failed: {error}; for an authority of your own, name a file with its certificate in SSL_CERT_FILE"
-        ),
+        ureq::Error::Io(error) => {
+            let why = error.to_string();
+            match error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+                true => format!(
+                    "TLS failed, {why}; for an authority of your own, name a file with its certificate in SSL_CERT_FILE"
+                ),
+                false => why,
+            }
+        }
         other => other.to_string(),
     }
 }
@@ -178,6 +184,7 @@ impl Answer {
 
     /// Whether it says that somebody has to sign in first.
     pub fn asks_to_sign_in(&self) -> bool {
-        self.status == 401 || self.is_redirect() && self.header("location").contains("/login")
+        let (page, query) = self.header("location").split_once('?').unwrap_or((self.header("location"), ""));
+        self.status == 401 || self.is_redirect() && (page.ends_with("/login") || query.contains("return_to="))
     }
 }

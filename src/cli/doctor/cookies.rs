@@ -1,6 +1,6 @@
 //! Whether both cookies arrive in a browser as Tacit made them, and no cache keeps them.
 
-use super::client::{Answer, NoAnswer};
+use super::client::NoAnswer;
 use super::gateway::{Cookie, Gateway, Place, Session, SignIn, leaks, token_cookies};
 use super::report::Report;
 use crate::cli::Failure;
@@ -42,8 +42,7 @@ pub(super) fn sign_in(gateway: &Gateway, report: &mut Report) -> Result<Option<S
 
 /// Lets each guarded path refresh a session of its own, and looks at what arrives.
 pub(super) fn refresh(gateway: &Gateway, places: &[Place], report: &mut Report) -> Result<(), NoAnswer> {
-    let mut dropped = Vec::new();
-    let mut cacheable = Vec::new();
+    let (mut dropped, mut unseen, mut cacheable) = (Vec::new(), Vec::new(), Vec::new());
     let mut leaked: Vec<String> = Vec::new();
     for place in places.iter().filter(|place| place.is_guarded) {
         let path = place.path.as_str();
@@ -61,18 +60,31 @@ pub(super) fn refresh(gateway: &Gateway, places: &[Place], report: &mut Report) 
             let both: Vec<&Cookie> = arrived.iter().collect();
             check_attributes(gateway, path, &both, report);
         } else if answer.asks_to_sign_in() {
-            dropped.push(format!("{path} answers {} to a good refresh cookie", answer.status));
-        } else if was_rotated(gateway, &session)? {
-            dropped.push(format!("{path} answers {} with {} of 2 cookies", answer.status, arrived.len()));
+            unseen.push(path);
         } else {
-            report
-                .skip("silent refresh", format!("{path} never rotates: a mount like /verify/access, for slow routes"));
+            match was_rotated(gateway, &session)? {
+                Some(true) => {
+                    dropped.push(format!("{path} answers {} with {} of 2 cookies", answer.status, arrived.len()));
+                }
+                Some(false) => {
+                    let why = format!("{path} never rotates: a mount like /verify/access, for slow routes");
+                    report.skip("silent refresh", why);
+                }
+                None => report.skip("silent refresh", format!("{path} set no cookie, and /refresh cannot tell why")),
+            }
         }
         gateway.sign_out(&session)?;
     }
     if !dropped.is_empty() {
         let what = format!("{}: people will be signed out.", dropped.join(", "));
         report.serious("cookie-dropped", what, PASS_THEM_ON);
+    }
+    if !unseen.is_empty() {
+        report.serious(
+            "session-not-seen",
+            format!("{}: asks to sign in, although a good refresh cookie came.", unseen.join(" ")),
+            "send /verify the browser's whole Cookie header, and let it refresh: Tacit's log says why it refused",
+        );
     }
     if !cacheable.is_empty() {
         report.serious(
@@ -91,11 +103,14 @@ pub(super) fn refresh(gateway: &Gateway, places: &[Place], report: &mut Report) 
     Ok(())
 }
 
-/// Whether a session's refresh token was rotated already: then refreshing with it anew does not rotate.
-fn was_rotated(gateway: &Gateway, session: &Session) -> Result<bool, NoAnswer> {
-    let answer: Answer =
-        gateway.client.post(&gateway.own("/refresh")).header("Cookie", session.refresh.pair()).send()?;
-    Ok(answer.header("x-auth-refresh") != "rotated")
+/// Whether a session's refresh token was rotated already: then refreshing with it anew does not rotate. `None`: /refresh
+/// does not say.
+fn was_rotated(gateway: &Gateway, session: &Session) -> Result<Option<bool>, NoAnswer> {
+    let answer = gateway.client.post(&gateway.own("/refresh")).header("Cookie", session.refresh.pair()).send()?;
+    Ok(match answer.header("x-auth-refresh") {
+        "" => None,
+        verdict => Some(verdict != "rotated"),
+    })
 }
 
 /// Finds cookies that came otherwise than Tacit makes them, once.
