@@ -149,14 +149,12 @@ fn explain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => format!("it took longer than {} s", ANSWER_TIMEOUT.as_secs()),
         ureq::Error::HostNotFound => "there is no such host".to_owned(),
-        ureq::Error::Io(error) => {
-            let why = error.to_string();
-            match error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                true => format!(
-                    "TLS failed, {why}; for an authority of your own, name a file with its certificate in SSL_CERT_FILE"
-                ),
-                false => why,
-            }
+        ureq::Error::Io(error)
+            if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) =>
+        {
+            format!(
+                "TLS failed, {error}; for an authority of your own, name a file with its certificate in SSL_CERT_FILE"
+            )
         }
         other => other.to_string(),
     }

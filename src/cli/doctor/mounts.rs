@@ -62,12 +62,13 @@ enum Verdict {
 fn judge(answer: &Answer, signed_in: bool, nowhere: &Place) -> Verdict {
     let is_yes = answer.status == 200 && answer.body.is_empty() && answer.header("cache-control").contains("no-store");
     if !leaks(answer).is_empty() || signed_in && is_yes {
-        return Verdict::Verify;
-    }
-    match answer.asks_to_sign_in() && !signed_in {
-        true if nowhere.is_guarded => Verdict::Unclear,
-        true => Verdict::Verify,
-        false => Verdict::Another,
+        Verdict::Verify
+    } else if signed_in || !answer.asks_to_sign_in() {
+        Verdict::Another
+    } else if nowhere.is_guarded {
+        Verdict::Unclear
+    } else {
+        Verdict::Verify
     }
 }
 
