@@ -24,12 +24,7 @@ struct Seen {
 }
 
 /// Sends what only the gateway may say, and looks for it in the echo.
-pub(super) fn echo(
-    gateway: &Gateway,
-    places: &[Place],
-    session: Option<&Session>,
-    report: &mut Report,
-) -> Result<(), NoAnswer> {
+pub(super) fn echo(gateway: &Gateway, places: &[Place], session: Option<&Session>, report: &mut Report) {
     let mut seen = Seen::default();
     for place in places.iter().filter(|place| place.is_echo) {
         let path = &place.path;
@@ -37,19 +32,16 @@ pub(super) fn echo(
             report.skip("what reaches the API", format!("{path} asks to sign in; use --user NAME"));
             continue;
         };
-        let control = probe.send(&[("X-Doctor", &gateway.nonce)])?;
-        if !control.body.contains(&gateway.nonce) {
-            let why = format!("{path} answers {} and not with the headers it got", control.status);
-            report.skip("what reaches the API", why);
-            continue;
+        match probe.look(&mut seen) {
+            Ok(None) => {}
+            Ok(Some(status)) => {
+                let why = format!("{path} answers {status} and not with the headers it got");
+                report.skip("what reaches the API", why);
+            }
+            Err(no_answer) => report.skip("what reaches the API", format!("{path}: no answer: {no_answer}")),
         }
-        probe.look_for_forged_names(&mut seen)?;
-        probe.look_for_authorization(&mut seen)?;
-        probe.look_for_cookies(&mut seen)?;
-        probe.look_for_identity(&control, &mut seen)?;
     }
     seen.report(report);
-    Ok(())
 }
 
 /// One echo, with a session if it is guarded.
@@ -72,6 +64,19 @@ impl<'a> Probe<'a> {
             question = question.header(name, *value);
         }
         question.send()
+    }
+
+    /// Looks at everything; the status of an answer that is no echo.
+    fn look(&self, seen: &mut Seen) -> Result<Option<u16>, NoAnswer> {
+        let control = self.send(&[("X-Doctor", &self.gateway.nonce)])?;
+        if !control.body.contains(&self.gateway.nonce) {
+            return Ok(Some(control.status));
+        }
+        self.look_for_forged_names(seen)?;
+        self.look_for_authorization(seen)?;
+        self.look_for_cookies(seen)?;
+        self.look_for_identity(&control, seen)?;
+        Ok(None)
     }
 
     /// Whether the API got to see a value under this name.

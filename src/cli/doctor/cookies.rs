@@ -40,67 +40,103 @@ pub(super) fn sign_in(gateway: &Gateway, report: &mut Report) -> Result<Option<S
     }
 }
 
+/// What was seen on all paths.
+#[derive(Default)]
+struct Seen {
+    dropped: Vec<String>,
+    unseen: Vec<String>,
+    cacheable: Vec<String>,
+    leaked: Vec<String>,
+}
+
 /// Lets each guarded path refresh a session of its own, and looks at what arrives.
-pub(super) fn refresh(gateway: &Gateway, places: &[Place], report: &mut Report) -> Result<(), NoAnswer> {
-    let (mut dropped, mut unseen, mut cacheable) = (Vec::new(), Vec::new(), Vec::new());
-    let mut leaked: Vec<String> = Vec::new();
+pub(super) fn refresh(gateway: &Gateway, places: &[Place], report: &mut Report) {
+    let mut seen = Seen::default();
     for place in places.iter().filter(|place| place.is_guarded) {
         let path = place.path.as_str();
-        let Some(session) = gateway.another_session()? else {
-            report.skip("silent refresh", format!("{path}: signing in again did not work"));
-            continue;
-        };
-        let answer = gateway.client.get(path).header("Cookie", session.refresh.pair()).send()?;
-        let arrived = token_cookies(&answer);
-        if !arrived.is_empty() && !answer.header("cache-control").contains("no-store") {
-            cacheable.push(path);
-        }
-        leaked.extend(leaks(&answer).into_iter().map(|name| format!("{name} on {path}")));
-        if arrived.len() == 2 {
-            let both: Vec<&Cookie> = arrived.iter().collect();
-            check_attributes(gateway, path, &both, report);
-        } else if answer.asks_to_sign_in() {
-            unseen.push(path);
-        } else {
-            match was_rotated(gateway, &session)? {
-                Some(true) => {
-                    dropped.push(format!("{path} answers {} with {} of 2 cookies", answer.status, arrived.len()));
-                }
-                Some(false) => {
-                    let why = format!("{path} never rotates: a mount like /verify/access, for slow routes");
-                    report.skip("silent refresh", why);
-                }
-                None => report.skip("silent refresh", format!("{path} set no cookie, and /refresh cannot tell why")),
+        let outcome = match gateway.another_session() {
+            Ok(None) => {
+                report.skip("silent refresh", format!("{path}: signing in again did not work"));
+                continue;
             }
+            Ok(Some(session)) => refresh_at(gateway, path, &session, &mut seen, report)
+                .and_then(|()| gateway.sign_out(&session).map(drop)),
+            Err(no_answer) => Err(no_answer),
+        };
+        if let Err(no_answer) = outcome {
+            report.skip("silent refresh", format!("{path}: no answer: {no_answer}"));
         }
-        gateway.sign_out(&session)?;
     }
-    if !dropped.is_empty() {
-        let what = format!("{}: people will be signed out.", dropped.join(", "));
-        report.serious("cookie-dropped", what, PASS_THEM_ON);
+    seen.report(report);
+}
+
+fn refresh_at(
+    gateway: &Gateway,
+    path: &str,
+    session: &Session,
+    seen: &mut Seen,
+    report: &mut Report,
+) -> Result<(), NoAnswer> {
+    let answer = gateway.client.get(path).header("Cookie", session.refresh.pair()).send()?;
+    let arrived = token_cookies(&answer);
+    if !arrived.is_empty() && !answer.header("cache-control").contains("no-store") {
+        seen.cacheable.push(path.to_owned());
     }
-    if !unseen.is_empty() {
-        report.serious(
-            "session-not-seen",
-            format!("{}: asks to sign in, although a good refresh cookie came.", unseen.join(" ")),
-            "send /verify the browser's whole Cookie header, and let it refresh: Tacit's log says why it refused",
-        );
+    seen.leaked.extend(leaks(&answer).into_iter().map(|name| format!("{name} on {path}")));
+    if arrived.len() == 2 {
+        let both: Vec<&Cookie> = arrived.iter().collect();
+        check_attributes(gateway, path, &both, report);
+        return Ok(());
     }
-    if !cacheable.is_empty() {
-        report.serious(
-            "cacheable",
-            format!("{}: an answer with new cookies may be kept by a cache, and given to others.", cacheable.join(" ")),
-            "set Cache-Control: private, no-store on every answer to which cookies are added",
-        );
+    if answer.asks_to_sign_in() {
+        seen.unseen.push(path.to_owned());
+        return Ok(());
     }
-    if !leaked.is_empty() {
-        report.grave(
-            "tokens-in-answer",
-            format!("{}: a script on the page can read it, and send it elsewhere.", leaked.join(", ")),
-            "of what /verify answers, pass the identity headers and Authorization to the API only; the browser gets Set-Cookie",
-        );
+    match was_rotated(gateway, session)? {
+        Some(true) => {
+            seen.dropped.push(format!("{path} answers {} with {} of 2 cookies", answer.status, arrived.len()));
+        }
+        Some(false) => {
+            report
+                .skip("silent refresh", format!("{path} never rotates: a mount like /verify/access, for slow routes"));
+        }
+        None => report.skip("silent refresh", format!("{path} set no cookie, and /refresh cannot tell why")),
     }
     Ok(())
+}
+
+impl Seen {
+    fn report(self, report: &mut Report) {
+        if !self.dropped.is_empty() {
+            let what = format!("{}: people will be signed out.", self.dropped.join(", "));
+            report.serious("cookie-dropped", what, PASS_THEM_ON);
+        }
+        if !self.unseen.is_empty() {
+            report.serious(
+                "session-not-seen",
+                format!("{}: asks to sign in, although a good refresh cookie came.", self.unseen.join(", ")),
+                "send /verify the browser's whole Cookie header, and let it refresh: Tacit's log says why it refused",
+            );
+        }
+        if !self.cacheable.is_empty() {
+            report.serious(
+                "cacheable",
+                format!(
+                    "{}: an answer with new cookies may be kept by a cache, and given to others.",
+                    self.cacheable.join(", ")
+                ),
+                "set Cache-Control: private, no-store on every answer to which cookies are added",
+            );
+        }
+        if !self.leaked.is_empty() {
+            report.grave(
+                "tokens-in-answer",
+                format!("{}: a script on the page can read it, and send it elsewhere.", self.leaked.join(", ")),
+                "of what /verify answers, pass the identity headers and Authorization to the API only; the browser gets \
+                 Set-Cookie",
+            );
+        }
+    }
 }
 
 /// Whether a session's refresh token was rotated already: then refreshing with it anew does not rotate. `None`: /refresh
