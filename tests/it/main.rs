@@ -35,6 +35,7 @@ mod config_sources;
 mod cross_site;
 mod database;
 mod docs;
+mod doctor;
 mod faults;
 mod floods;
 mod forge;
