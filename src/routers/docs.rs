@@ -110,7 +110,9 @@ fn file(config: &Config, name: &str) -> Result<(Vec<u8>, String), Error> {
     let found = utoipa_swagger_ui::serve(name, Arc::new(page))
         .map_err(|error| Error::Internal(format!("the documentation's page: {error}")))?
         .ok_or(Error::NotFound)?;
-    Ok((found.bytes.into_owned(), found.content_type))
+    // The library's texts are UTF-8, and its types do not say so.
+    let charset = if found.content_type.starts_with("text/") { "; charset=utf-8" } else { "" };
+    Ok((found.bytes.into_owned(), format!("{}{charset}", found.content_type)))
 }
 
 /// The page's own policy: its scripts, its styles (the library sets some inline), and calls to this service.

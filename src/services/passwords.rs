@@ -256,4 +256,47 @@ mod tests {
         }
         assert!(judge("password", &password("quintagon"), &[], 8).is_ok(), "elsewhere it is a word like any other");
     }
+    #[test]
+    fn common_passwords_fall() {
+        // From the heads of the usual lists, those that are long enough to be taken otherwise.
+        for weak in [
+            "123456789",
+            "password",
+            "12345678",
+            "1234567890",
+            "baseball",
+            "football",
+            "jennifer",
+            "superman",
+            "trustno1",
+            "michelle",
+            "sunshine",
+            "starwars",
+            "computer",
+            "corvette",
+            "princess",
+            "iloveyou",
+            "qwertyuiop",
+            "11111111",
+            "internet",
+            "1q2w3e4r",
+            "mercedes",
+            "samantha",
+            "whatever",
+            "steelers",
+            "chocolate",
+            "butterfly",
+            "liverpool",
+            "password123",
+            "Password1!",
+            "P@ssw0rd",
+            "welcome1",
+            "admin123",
+            "qwerty123",
+            "abcd1234",
+            "asdfghjkl",
+        ] {
+            assert!(judge("password", &password(weak), &[], 8).is_err(), "{weak}");
+        }
+    }
 }

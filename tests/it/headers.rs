@@ -3,8 +3,8 @@
 use reqwest::Response;
 use tacit::routers::{Policy, routes};
 
-use crate::app::{Setup, Tacit};
-use crate::jar::Jar;
+use crate::app::{PASSWORD, Setup, Tacit, run};
+use crate::jar::{Jar, set_cookies};
 use crate::matrix::concrete;
 
 fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
@@ -84,4 +84,20 @@ async fn behind_https_every_answer_says_that_it_stays_so() {
     }
     let plain = Tacit::start().await.get("/healthz").send().await.unwrap();
     assert!(!plain.headers().contains_key("strict-transport-security"));
+}
+
+#[tokio::test]
+async fn the_largest_cookies_are_small_enough_to_be_kept() {
+    let tacit = Tacit::start().await;
+    let (name, role) = ("\u{1f600}".repeat(64), "r".repeat(32));
+    assert!(run(&tacit.home, &["user", "create", &name, "--role", &role], PASSWORD).status.success());
+    let sent = serde_json::json!({"username": name, "password": PASSWORD});
+    let answer = tacit.post("/login").json(&sent).send().await.unwrap();
+    let cookies = set_cookies(&answer);
+    assert_eq!(cookies.len(), 2);
+    for cookie in cookies {
+        let kept = cookie.split(';').next().unwrap_or_default();
+        // Production's names are longer by this.
+        assert!(kept.len() + "__Host-Http-".len() < 4096, "{} bytes", kept.len());
+    }
 }

@@ -56,6 +56,7 @@ mod register;
 mod requests;
 mod revocations_feed;
 mod revoke;
+mod security_case;
 mod serve;
 mod sessions;
 mod shapes;
