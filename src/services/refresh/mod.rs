@@ -231,10 +231,14 @@ impl Exchange<'_> {
                 self.access_only(Verdict::FastForward, Echo::Presented)?
             }
             Decision::Theft => {
-                if session::revoke(connection, id, RevokedReason::Reuse)? == 0 {
+                let ended = self.end_as_theft(connection)?;
+                for session in &ended {
+                    self.app.revocations.add_session(*session, RevokedReason::Reuse, self.now);
+                }
+                if !ended.contains(&id) {
                     return Ok(None);
                 }
-                self.report_theft(connection)?;
+                self.report_theft();
                 return Ok(Some(Err(Refused::Theft)));
             }
         };
@@ -257,20 +261,21 @@ impl Exchange<'_> {
         );
     }
 
-    fn report_theft(&self, connection: &mut AnyConnection) -> Result<(), Error> {
-        let id = self.session.id;
-        self.app.revocations.add_session(id, RevokedReason::Reuse, self.now);
+    /// One statement, also where all sessions of the user end: none may be left over if the database goes away.
+    fn end_as_theft(&self, connection: &mut AnyConnection) -> Result<Vec<SessionId>, Error> {
+        let (id, reason) = (self.session.id, RevokedReason::Reuse);
+        Ok(match self.app.config.sessions.on_theft {
+            OnTheft::Session => vec![id; session::revoke(connection, id, reason)?],
+            OnTheft::User => session::revoke_all_of(connection, self.user.id, None, reason)?,
+        })
+    }
+
+    fn report_theft(&self) {
         log::warn!(
-            event = "refresh_token_reuse", outcome = "revoked", session:% = id, subject:% = self.user.id,
+            event = "refresh_token_reuse", outcome = "revoked", session:% = self.session.id, subject:% = self.user.id,
             generation = self.session.generation, presented_generation = self.token.generation;
             "a refresh token was used after its successor: the session ended"
         );
-        if self.app.config.sessions.on_theft == OnTheft::User {
-            for other in session::revoke_all_of(connection, self.user.id, None, RevokedReason::Reuse)? {
-                self.app.revocations.add_session(other, RevokedReason::Reuse, self.now);
-            }
-        }
-        Ok(())
     }
 
     /// While the window is young, a client that stores tokens itself is told which one it holds.
