@@ -1,20 +1,24 @@
 //! The security case of docs/security: every requirement of the standards has one row with one verdict, and what a row
 //! names as its proof exists.
 
+mod names;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use names::{has_test, leads_somewhere, links, named_tests};
 
 /// The page about a standard, and the standard's requirements: a line each, with the level if there are levels, and
 /// `documentation` where it is documents that are asked for.
 const STANDARDS: [(&str, &str); 4] = [
-    ("docs/security/asvs.md", include_str!("security_case/asvs.txt")),
-    ("docs/security/rfc9700.md", include_str!("security_case/rfc9700.txt")),
-    ("docs/security/rfc8725.md", include_str!("security_case/rfc8725.txt")),
-    ("docs/security/nist.md", include_str!("security_case/nist.txt")),
+    ("docs/security/asvs.md", include_str!("asvs.txt")),
+    ("docs/security/rfc9700.md", include_str!("rfc9700.txt")),
+    ("docs/security/rfc8725.md", include_str!("rfc8725.txt")),
+    ("docs/security/nist.md", include_str!("nist.txt")),
 ];
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -29,68 +33,6 @@ fn rows(page: &str) -> Vec<Vec<&str>> {
     let is_head = |at: usize| lines.get(at + 1).is_some_and(|next| is_rule(next));
     let bodies = lines.iter().enumerate().filter(|(at, line)| !is_rule(line) && !is_head(*at));
     bodies.map(|(_, line)| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
-}
-
-/// The texts between backticks that name a test, like `tests/it/me.rs::a_sentence`.
-fn named_tests(text: &str) -> Vec<(&str, &str)> {
-    let quoted = text.split('`').skip(1).step_by(2);
-    quoted
-        .filter(|name| name.starts_with("tests/") || name.starts_with("src/"))
-        .filter_map(|name| name.split_once("::"))
-        .collect()
-}
-
-/// The addresses of links, like `../operations.md#guessing`.
-fn links(text: &str) -> impl Iterator<Item = &str> {
-    text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(address, _)| address)
-}
-
-/// Whether a file has a test of that name: a function below an attribute, a method of Python, a title of the browser's.
-fn has_test(file: &str, name: &str) -> bool {
-    let Ok(text) = fs::read_to_string(root().join(file)) else { return false };
-    match Path::new(file).extension().and_then(|extension| extension.to_str()) {
-        Some("rs") => {
-            let lines: Vec<&str> = text.lines().map(str::trim).collect();
-            let is_function = |line: &str| {
-                let line = line.trim_start_matches("pub ").trim_start_matches("async ");
-                line.strip_prefix("fn ")
-                    .and_then(|rest| rest.strip_prefix(name))
-                    .is_some_and(|rest| rest.starts_with('('))
-            };
-            let attributes = |at: usize| lines.iter().take(at).rev().take_while(|line| line.starts_with("#["));
-            let is_test = |at: usize| attributes(at).any(|line| line.ends_with("test]") || line.contains("::test("));
-            lines.iter().enumerate().any(|(at, line)| is_function(line) && is_test(at))
-        }
-        Some("py") => name.starts_with("test_") && text.contains(&format!("def {name}(")),
-        Some("mjs") => text.contains(&format!("test(\"{name}\",")) || text.contains(&format!("test(`{name}`,")),
-        _ => false,
-    }
-}
-
-/// What a heading is called in an address.
-fn anchor(heading: &str) -> String {
-    let kept = heading
-        .trim()
-        .to_lowercase()
-        .chars()
-        .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c))
-        .collect::<String>();
-    kept.replace(' ', "-")
-}
-
-/// Whether a link of a page leads somewhere; other hosts are not asked.
-fn leads_somewhere(page: &str, address: &str) -> bool {
-    if address.contains("://") || address.starts_with("mailto:") {
-        return true;
-    }
-    let (path, fragment) = address.split_once('#').unwrap_or((address, ""));
-    let here = root().join(page);
-    let target: PathBuf = if path.is_empty() { here } else { here.parent().expect("a directory").join(path) };
-    if fragment.is_empty() {
-        return target.exists();
-    }
-    let Ok(text) = fs::read_to_string(target) else { return false };
-    text.lines().filter(|line| line.starts_with('#')).any(|line| anchor(line.trim_start_matches('#')) == fragment)
 }
 
 /// All that is wrong with a page as the account of a standard.
@@ -192,7 +134,7 @@ fn every_test_and_page_that_the_documentation_names_exists() {
 fn a_page_with_a_fault_is_found_out() {
     let page = "docs/security/asvs.md";
     let requirements = "V1.1.1 2\nV1.1.2 1\nV2.1.1 1 documentation";
-    let proof = "`tests/it/security_case.rs::a_page_with_a_fault_is_found_out`";
+    let proof = "`tests/it/security_case/mod.rs::a_page_with_a_fault_is_found_out`";
     let good = format!(
         "| requirement | level | asks | verdict | why |\n|---|---|---|---|---|\n\
          | V1.1.1 | 2 | decode once | met | {proof} |\n\
@@ -216,10 +158,10 @@ fn a_page_with_a_fault_is_found_out() {
         ("| met | `", "| not applicable | `", "not applicable, and not why"),
         (proof, "surely", "no test proves it"),
         ("found_out`", "found_in`", "there is no test"),
-        ("security_case.rs::", "no_such_file.rs::", "there is no test"),
+        ("security_case/mod.rs::", "no_such_file.rs::", "there is no test"),
         (
-            "tests/it/security_case.rs::a_page_with_a_fault_is_found_out",
-            "tests/it/security_case.rs::faults",
+            "tests/it/security_case/mod.rs::a_page_with_a_fault_is_found_out",
+            "tests/it/security_case/mod.rs::faults",
             "there is no test",
         ),
         ("Operator: waits", "Somebody waits", "open, and not what"),
@@ -230,22 +172,4 @@ fn a_page_with_a_fault_is_found_out() {
         let found = told(from, to);
         assert!(found.contains(expected), "{to:?}: {found}");
     }
-}
-
-#[test]
-fn tests_of_every_language_are_found_by_their_names() {
-    for (file, name) in [
-        ("tests/it/matrix.rs", "every_route_lets_in_whom_the_table_names_and_nobody_else"),
-        ("src/types/username.rs", "names_that_deceive_are_refused"),
-        ("tests/clients/test_pyjwt.py", "test_a_token_verifies_offline"),
-        (
-            "tests/browser/attacks.test.mjs",
-            "scripts that get into a page are not run: neither inline nor from elsewhere",
-        ),
-    ] {
-        assert!(has_test(file, name), "{file}::{name}");
-        assert!(!has_test(file, &name[..name.len() - 1]), "{file}: a part of a name is none");
-    }
-    assert!(!has_test("tests/it/security_case.rs", "read"), "a function is no test");
-    assert_eq!(anchor(" Rotating secrets, and `kid`"), "rotating-secrets-and-kid");
 }
