@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::{HttpServer, rt, web};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{AccessKeys, App};
 use crate::error::Error;
 use crate::routers::{Listener, Shared};
 use crate::service;
@@ -91,7 +91,7 @@ async fn run(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>) 
     Ok(())
 }
 
-/// The threads that read revocations and delete old sessions.
+/// The threads that read revocations and keys, and delete old sessions.
 struct Background {
     stopping: Arc<AtomicBool>,
     /// Dropping it wakes every thread that waits for its next turn.
@@ -130,6 +130,8 @@ impl Background {
                 _ => {}
             }
         })?;
+        let reading = Arc::clone(app);
+        background.spawn("keys", AccessKeys::POLL_EVERY, AccessKeys::POLL_EVERY, move || reading.access_keys.poll())?;
         let purging = Arc::clone(app);
         let stopping = Arc::clone(&background.stopping);
         let jitter = PURGE_EVERY.mul_f64(f64::from(u32::from_ne_bytes(random_bytes())) / f64::from(u32::MAX));

@@ -1,6 +1,9 @@
 use prometheus::{
-    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
+
+use crate::types::SigningAlgorithm;
 
 /// Prometheus metrics; every name and label is listed in docs/operations.md, which a test compares.
 pub struct Metrics {
@@ -30,6 +33,9 @@ pub struct Metrics {
     pub purged: IntCounter,
     /// Panics that were answered with 500.
     pub panics: IntCounter,
+    /// Readings of `tokens.keys_dir` that failed.
+    pub signing_keys_failures: IntCounter,
+    access_keys: IntGaugeVec,
 }
 
 /// Seconds; -1 until the first poll succeeded.
@@ -47,6 +53,10 @@ pub struct Readings {
     pub revoked_sessions: usize,
     /// Since the last successful poll.
     pub revocation_poll_age: Option<std::time::Duration>,
+    /// How many keys of access tokens there are, by algorithm.
+    pub access_keys: Vec<(SigningAlgorithm, usize)>,
+    /// The algorithm of the one that signs.
+    pub signing_algorithm: SigningAlgorithm,
 }
 
 impl Metrics {
@@ -81,6 +91,12 @@ impl Metrics {
         )
         .expect("a valid metric");
         registry.register(Box::new(revocation_poll_age.clone())).expect("a new metric");
+        let access_keys = IntGaugeVec::new(
+            Opts::new("tacit_access_keys", "Keys of access tokens, by algorithm and by what they do."),
+            &["alg", "does"],
+        )
+        .expect("a valid metric");
+        registry.register(Box::new(access_keys.clone())).expect("a new metric");
         Self {
             sign_ins: vector("tacit_sign_ins_total", "Successful sign-ins.", "route"),
             sign_in_failures: vector("tacit_sign_in_failures_total", "Refused sign-ins.", "reason"),
@@ -102,6 +118,11 @@ impl Metrics {
             revoked_sessions: gauge("tacit_revoked_sessions_known", "Revoked sessions in this replica's memory."),
             purged: counter("tacit_purged_sessions_total", "Session rows deleted by the purge."),
             panics: counter("tacit_panics_total", "Panics that were answered with 500."),
+            signing_keys_failures: counter(
+                "tacit_signing_keys_failures_total",
+                "Readings of tokens.keys_dir that failed; the keys stay as they were.",
+            ),
+            access_keys,
             request_seconds,
             revocation_poll_age,
             registry,
@@ -116,6 +137,11 @@ impl Metrics {
         self.pool_idle.set(i64::from(readings.pool_idle));
         self.revoked_sessions.set(signed(readings.revoked_sessions));
         self.revocation_poll_age.set(readings.revocation_poll_age.map_or(NEVER, |age| age.as_secs_f64()));
+        for (algorithm, count) in &readings.access_keys {
+            let signs = i64::from(*algorithm == readings.signing_algorithm);
+            self.access_keys.with_label_values(&[algorithm.as_str(), "verifies"]).set(signed(*count));
+            self.access_keys.with_label_values(&[algorithm.as_str(), "signs"]).set(signs);
+        }
         let mut text = Vec::new();
         match TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             Ok(()) => String::from_utf8_lossy(&text).into_owned(),

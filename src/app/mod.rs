@@ -7,7 +7,7 @@ mod revocations;
 mod rotations;
 
 pub use hasher::Hasher;
-pub use keys::{AccessKey, AccessKeys, RefreshKeys};
+pub use keys::{AccessKey, AccessKeys, Entry, Index, KeyDirectory, KeyPair, RefreshKeys, secrets_of};
 pub use metrics::{Metrics, Readings};
 pub use revocations::{Polled, Revocations};
 pub use rotations::{Place, Rotations};
@@ -43,7 +43,8 @@ impl App {
     /// Builds every part; on a first run this writes the secrets that the configuration lacks.
     pub fn build(config: Config, clock: Clock) -> Result<Self, Error> {
         let database = Database::open(&config.database, &clock)?;
-        let access_keys = AccessKeys::load(&config.tokens.keys)?;
+        let metrics = Metrics::new();
+        let access_keys = AccessKeys::load(&config.tokens, &clock, metrics.signing_keys_failures.clone())?;
         let refresh_keys = RefreshKeys::load(&config.sessions.keys)?;
         let hasher = Hasher::start(config.passwords.hash_workers, config.passwords.hash_queue)?;
         let remembered = config.tokens.access_ttl + config.sessions.grace;
@@ -54,7 +55,7 @@ impl App {
             hasher,
             revocations: Revocations::new(remembered),
             rotations: Rotations::default(),
-            metrics: Metrics::new(),
+            metrics,
             clock,
             config,
         })

@@ -3,6 +3,7 @@
 mod client;
 mod config;
 mod healthcheck;
+mod keys;
 mod migrate;
 mod openapi;
 mod purge;
@@ -60,6 +61,9 @@ enum Command {
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Make the key pairs that sign access tokens, and say which of them does.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Explain tokens.
     #[command(subcommand)]
     Token(token::Command),
@@ -114,6 +118,9 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Failed(match error {
+            Error::Keys(message) => {
+                return Self::Configuration(vec![Problem { key: "tokens.keys_dir".to_owned(), message }]);
+            }
             Error::NotFound => "there is no such user".to_owned(),
             Error::BadRequest { detail, .. } | Error::WeakPassword { detail, .. } => detail,
             other => other.to_string(),
@@ -137,6 +144,7 @@ pub fn run() -> Result<(), Failure> {
         Command::User(command) => user::run(&overrides, command),
         Command::Client(command) => client::run(&overrides, command),
         Command::Config(command) => config::run(&overrides, &command),
+        Command::Keys(command) => keys::run(&overrides, command),
         Command::Token(command) => token::run(&overrides, command),
         Command::Throttle(command) => throttle::run(&overrides, command),
         Command::Purge => purge::run(&overrides),

@@ -13,8 +13,8 @@ use utoipa::openapi::{OpenApi as Document, ServerBuilder};
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use super::{
-    cookies, introspect, log_in, log_out, me, metadata, operations, pages, protected, refresh, register, revocations,
-    revoke, sessions, token, verify,
+    cookies, introspect, jwks, log_in, log_out, me, metadata, operations, pages, protected, refresh, register,
+    revocations, revoke, sessions, token, verify,
 };
 use crate::config::Config;
 use crate::error::Error;
@@ -33,6 +33,7 @@ use crate::schemas::Problem;
         sessions::list_sessions, sessions::delete_session,
         protected::show_protected, protected::show_admin, verify::verify_request,
         introspect::introspect_token, revoke::revoke_token, revocations::list_revocations, metadata::show_server_metadata,
+        jwks::show_jwks,
         operations::show_health, operations::show_readiness, operations::show_metrics, operations::show_index,
         pages::show_login, pages::show_register, pages::show_account, pages::show_asset,
         show_openapi, show_docs, show_docs_file,

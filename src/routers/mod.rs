@@ -8,6 +8,7 @@ mod docs;
 mod extract;
 mod gateway;
 mod introspect;
+mod jwks;
 mod log_in;
 mod log_out;
 mod me;
@@ -86,6 +87,7 @@ pub fn routes() -> Vec<Route> {
         route("/revoke", Anyone, Public).post(revoke::revoke_token),
         route("/revocations", Client, Public).get(revocations::list_revocations),
         route(metadata::PATH, Anyone, Public).get(metadata::show_server_metadata),
+        route(jwks::PATH, Anyone, Public).get(jwks::show_jwks),
         route("/healthz", Anyone, Both).get(operations::show_health),
         route("/readyz", Anyone, Internal).get(operations::show_readiness),
         route("/metrics", Anyone, Internal).get(operations::show_metrics),

@@ -32,6 +32,15 @@ pub fn named_header<'a>(request: &'a HttpRequest, name: &'static str) -> Option<
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
+/// Whether the client has the answer of this strong tag already (RFC 9110, section 13.1.2: compared weakly).
+pub fn knows(request: &HttpRequest, etag: &str) -> bool {
+    let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    known.flat_map(|line| line.split(',')).any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
+    })
+}
+
 /// Whether the request's peer is one of `server.trusted_proxies`.
 pub fn peer_is_trusted(request: &HttpRequest) -> bool {
     let Some(shared) = request.app_data::<web::Data<Shared>>() else { return false };

@@ -97,6 +97,8 @@ impl IntrospectionResponse {
 pub struct ServerMetadataResponse {
     /// `iss` of every token.
     pub issuer: String,
+    /// The public keys that verify access tokens; none while HS256 is all there is.
+    pub jwks_uri: String,
     /// POST /token.
     pub token_endpoint: String,
     /// How a client may authenticate there.

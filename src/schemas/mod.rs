@@ -2,6 +2,7 @@
 
 mod accounts;
 mod clients;
+mod keys;
 mod operations;
 mod problems;
 mod sessions;
@@ -12,6 +13,7 @@ pub use accounts::{
     RegisterRequest, RegisterResponse, UpdateMeRequest, UserResponse,
 };
 pub use clients::{ClientResponse, IntrospectionResponse, RevocationsResponse, ServerMetadataResponse};
+pub use keys::{JsonWebKey, JsonWebKeySet};
 pub use operations::{HealthResponse, IndexResponse, ReadinessResponse};
 pub use problems::{FieldProblem, FormProblem, FormProblemDetail, OAuthProblem, Problem};
 pub use sessions::{EndedResponse, SessionResponse, SessionsResponse};

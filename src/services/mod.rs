@@ -16,6 +16,7 @@ pub mod register;
 pub mod revocations;
 pub mod revoke_token;
 pub mod sessions;
+pub mod signing_keys;
 pub mod throttle;
 pub mod tokens;
 pub mod users;

@@ -29,7 +29,7 @@ pub fn revoke(
     text: &str,
     client_id: Option<&str>,
 ) -> Result<Outcome, Error> {
-    let (owner, shown) = match tokens::verify_any(app, text) {
+    let (owner, shown) = match tokens::verify_any(app, connection, text)? {
         Ok(Verified::Client(claims)) => {
             return Ok(refuse(&claims.client_id, client_id).unwrap_or(Outcome::Unsupported));
         }

@@ -1,5 +1,6 @@
 //! Leaf values that parse at the edge: whoever holds one holds a good one.
 
+mod algorithm;
 mod client_address;
 mod clock;
 mod email;
@@ -8,12 +9,14 @@ mod id;
 mod identifier;
 mod origin;
 mod password;
+mod public_key;
 mod role;
 mod secret;
 mod timestamp;
 mod username;
 mod words;
 
+pub use algorithm::SigningAlgorithm;
 pub use client_address::client_address;
 pub use clock::{Clock, Instant};
 pub use email::Email;
@@ -22,6 +25,7 @@ pub use id::{SessionId, UserId};
 pub use identifier::Identifier;
 pub use origin::Origin;
 pub use password::{MAX_ATTEMPT_BYTES, Password};
+pub use public_key::PublicKey;
 pub use role::Role;
 pub use secret::{Secret, random_bytes};
 pub use timestamp::Timestamp;

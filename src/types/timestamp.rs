@@ -57,6 +57,11 @@ impl Timestamp {
         self.as_utc().to_rfc3339_opts(SecondsFormat::Micros, false)
     }
 
+    /// Reads what [`Timestamp::to_iso8601`] wrote, or any other moment of RFC 3339.
+    pub fn from_iso8601(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().map(|moment| Self(moment.naive_utc()))
+    }
+
     /// As chrono's own type.
     pub fn as_utc(self) -> DateTime<Utc> {
         self.0.and_utc()
@@ -101,6 +106,7 @@ mod tests {
     fn a_moment_is_written_as_python_reads_it() {
         let moment = Timestamp::from_unix_micros(1_700_000_000_000_001);
         assert_eq!(moment.to_iso8601(), "2023-11-14T22:13:20.000001+00:00");
+        assert_eq!(Timestamp::from_iso8601(&moment.to_iso8601()), Some(moment));
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod headers;
 mod http;
 mod introspect;
 mod jar;
+mod keys;
 mod log_in;
 mod logs;
 mod matrix;
