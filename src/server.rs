@@ -14,7 +14,7 @@ use crate::app::{AccessKeys, App};
 use crate::error::Error;
 use crate::routers::{Listener, Shared};
 use crate::service;
-use crate::services::{purge, revocations};
+use crate::services::{audit, purge, revocations};
 use crate::types::random_bytes;
 
 /// Connections that may wait to be accepted.
@@ -31,6 +31,9 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 
 /// A poll may take this many times `database.acquire_timeout`: the wait for a connection, and a few quick reads.
 const POLL_TIMEOUT_FACTOR: u32 = 2;
+
+/// How often refusals are written into the audit trail: what `kill -9` can lose of them.
+const AUDIT_EVERY: Duration = Duration::from_secs(1);
 
 /// How often old sessions are deleted, at least; up to as much again is added at random, so that replicas take turns.
 const PURGE_EVERY: Duration = Duration::from_secs(1800);
@@ -49,8 +52,12 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// `migrate`: bring the schema up to date as soon as the database can be reached.
 pub fn serve(app: &Arc<App>, public: TcpListener, internal: Option<TcpListener>, migrate: bool) -> Result<(), Error> {
     let background = Background::start(app, migrate)?;
+    audit::note_keys(app);
     let outcome = rt::System::new().block_on(run(Arc::clone(app), public, internal));
     background.stop();
+    if let Err(error) = in_time(app, app.config.database.acquire_timeout, audit::flush) {
+        log::error!(event = "audit_lost", outcome = "failure"; "refusals were not written into the audit trail: {error}");
+    }
     outcome.map_err(|error| Error::Internal(format!("the server stopped: {error}")))
 }
 
@@ -91,7 +98,7 @@ async fn run(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>) 
     Ok(())
 }
 
-/// The threads that read revocations and keys, and delete old sessions.
+/// The threads that read revocations and keys, write the audit trail and delete old sessions.
 struct Background {
     stopping: Arc<AtomicBool>,
     /// Dropping it wakes every thread that waits for its next turn.
@@ -132,6 +139,22 @@ impl Background {
         })?;
         let reading = Arc::clone(app);
         background.spawn("keys", AccessKeys::POLL_EVERY, AccessKeys::POLL_EVERY, move || reading.access_keys.poll())?;
+        let auditing = Arc::clone(app);
+        let mut failing = false;
+        background.spawn("audit", AUDIT_EVERY, AUDIT_EVERY, move || {
+            let limit = auditing.config.database.acquire_timeout * POLL_TIMEOUT_FACTOR;
+            match in_time(&auditing, limit, audit::flush) {
+                Ok(()) if failing => {
+                    failing = false;
+                    log::info!(event = "audit_trail", outcome = "success"; "refusals are written into the audit trail again");
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    log::error!(event = "audit_trail", outcome = "failure"; "refusals wait for the audit trail: {error}");
+                }
+                _ => {}
+            }
+        })?;
         let purging = Arc::clone(app);
         let stopping = Arc::clone(&background.stopping);
         let jitter = PURGE_EVERY.mul_f64(f64::from(u32::from_ne_bytes(random_bytes())) / f64::from(u32::MAX));

@@ -31,6 +31,8 @@ pub struct Metrics {
     revocation_poll_age: Gauge,
     /// Rows deleted by the purge.
     pub purged: IntCounter,
+    /// Events that the audit trail counts without naming them.
+    pub audit_dropped: IntCounter,
     /// Panics that were answered with 500.
     pub panics: IntCounter,
     /// Readings of `tokens.keys_dir` that failed.
@@ -117,6 +119,10 @@ impl Metrics {
             pool_idle: gauge("tacit_database_connections_idle", "Open database connections that nobody uses."),
             revoked_sessions: gauge("tacit_revoked_sessions_known", "Revoked sessions in this replica's memory."),
             purged: counter("tacit_purged_sessions_total", "Session rows deleted by the purge."),
+            audit_dropped: counter(
+                "tacit_audit_dropped_total",
+                "Events without a row of their own in the audit trail, which only counts them.",
+            ),
             panics: counter("tacit_panics_total", "Panics that were answered with 500."),
             signing_keys_failures: counter(
                 "tacit_signing_keys_failures_total",

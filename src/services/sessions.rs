@@ -1,5 +1,6 @@
 //! Opening sessions, listing them and ending them.
 
+use super::audit;
 use super::refresh::IssuedRefresh;
 use super::refresh_token::RefreshToken;
 use super::tokens::{self, AccessToken};
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::session::{self, Device, NewSession, RevokedReason, Session};
 use crate::models::user::User;
-use crate::types::{SessionId, Timestamp, UserId, random_bytes};
+use crate::types::{Event, EventName, SessionId, Timestamp, UserId, random_bytes};
 
 /// A session that was just opened, with its first tokens.
 #[derive(Clone, Debug)]
@@ -93,24 +94,42 @@ pub fn list_live(connection: &mut AnyConnection, owner: UserId) -> Result<Vec<Se
 
 /// Ends one of a user's own sessions; another's and an absent one are both [`Error::NotFound`].
 pub fn end_own(app: &App, connection: &mut AnyConnection, owner: UserId, id: SessionId) -> Result<(), Error> {
-    if session::revoke_own(connection, id, owner, RevokedReason::Logout)? == 0 {
-        return Err(Error::NotFound);
-    }
+    audit::recorded(connection, |connection, events| {
+        if session::revoke_own(connection, id, owner, RevokedReason::Logout)? == 0 {
+            return Err(Error::NotFound);
+        }
+        events.extend(ended(Some(owner), &[id], RevokedReason::Logout));
+        Ok(())
+    })?;
     note_revoked(app, &[id], RevokedReason::Logout);
     Ok(())
 }
 
-/// Ends all of a user's sessions but `except`, and tells how many.
+/// Ends all of a user's sessions but `except`, at the user's own wish, and tells how many.
 pub fn end_all(
     app: &App,
     connection: &mut AnyConnection,
     owner: UserId,
     except: Option<SessionId>,
-    reason: RevokedReason,
 ) -> Result<usize, Error> {
-    let ended = session::revoke_all_of(connection, owner, except, reason)?;
-    note_revoked(app, &ended, reason);
-    Ok(ended.len())
+    const REASON: RevokedReason = RevokedReason::Logout;
+    let gone = audit::recorded(connection, |connection, events| {
+        let gone = session::revoke_all_of(connection, owner, except, REASON)?;
+        events.extend(ended(Some(owner), &gone, REASON));
+        Ok(gone)
+    })?;
+    note_revoked(app, &gone, REASON);
+    Ok(gone.len())
+}
+
+/// The event of sessions that ended together: one, however many they are; none for none.
+pub fn ended(owner: Option<UserId>, ids: &[SessionId], reason: RevokedReason) -> Option<Event> {
+    let event = Event::success(EventName::SessionEnded).reason(reason.as_str()).subject(owner);
+    match ids {
+        [] => None,
+        [id] => Some(event.session(*id)),
+        many => Some(event.detail("sessions", many.len())),
+    }
 }
 
 /// Makes known on this replica at once what the others learn from the database within about a second.
@@ -118,7 +137,6 @@ pub fn note_revoked(app: &App, ids: &[SessionId], reason: RevokedReason) {
     let now = app.clock.now();
     for id in ids {
         app.revocations.add_session(*id, reason, now);
-        log::info!(event = "session_ended", outcome = "success", reason = reason.as_str(), session:% = id; "a session ended");
     }
 }
 

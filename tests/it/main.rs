@@ -23,7 +23,9 @@
 mod access_tokens;
 mod app;
 mod architecture;
+mod audit;
 mod bearer;
+mod canary;
 mod client_credentials;
 mod clients;
 mod command_line;

@@ -10,15 +10,16 @@ pub use self::outcome::{
 };
 
 use self::decision::{Decision, Phase, Presented, State, decide, is_inside, is_predecessor};
+use super::audit;
 use super::refresh_token::{RefreshToken, Unusable};
-use super::tokens;
+use super::{sessions, tokens};
 use crate::app::App;
 use crate::config::OnTheft;
 use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::session::{self, RevokedReason, Session};
 use crate::models::user::User;
-use crate::types::{Instant, SessionId, Timestamp, random_bytes};
+use crate::types::{Event, EventName, Instant, SessionId, Timestamp, random_bytes};
 
 /// How often a statement that changed no row makes the engine read and decide again.
 const REREADS: usize = 3;
@@ -145,9 +146,9 @@ fn check(
     use subtle::ConstantTimeEq;
     if !bool::from(token.secret_hash().ct_eq(session.secret_hash.as_slice())) {
         // The MAC is ours and the secret is not: somebody has the refresh key, or the database is another one.
-        log::error!(
-            event = "refresh_secret_mismatch", outcome = "refused", session:% = session.id;
-            "a refresh token with our MAC and another session's secret"
+        audit::note(
+            app,
+            &Event::refused(EventName::RefreshSecretMismatch).subject(session.user_id).session(session.id),
         );
         return Ok(Err(Refused::Invalid));
     }
@@ -165,16 +166,26 @@ fn check(
     match user {
         Some(user) if !user.disabled => Ok(Ok(user)),
         _ => {
-            if session::revoke(connection, session.id, RevokedReason::Disabled)? == 1 {
-                app.revocations.add_session(session.id, RevokedReason::Disabled, now);
-                log::info!(
-                    event = "session_ended", outcome = "success", reason = "disabled", session:% = session.id;
-                    "a session of a disabled user ended"
-                );
-            }
+            end_recorded(app, connection, session, RevokedReason::Disabled)?;
             Ok(Err(Refused::Disabled))
         }
     }
+}
+
+/// Ends one session, with its event: told by the one writer whose statement changed the row.
+fn end_recorded(
+    app: &App,
+    connection: &mut AnyConnection,
+    session: &Session,
+    reason: RevokedReason,
+) -> Result<(), Error> {
+    let ended = audit::recorded(connection, |connection, events| {
+        let ended = vec![session.id; session::revoke(connection, session.id, reason)?];
+        events.extend(sessions::ended(session.user_id, &ended, reason));
+        Ok(ended)
+    })?;
+    sessions::note_revoked(app, &ended, reason);
+    Ok(())
 }
 
 /// One token, the session it belongs to as just read, and what is needed to answer.
@@ -223,22 +234,13 @@ impl Exchange<'_> {
                 if session::fast_forward(connection, id, seen, self.token.generation)? == 0 {
                     return Ok(None);
                 }
-                log::error!(
-                    event = "session_fast_forward", outcome = "success", session:% = id, generation = seen,
-                    presented_generation = self.token.generation;
-                    "critical: the database lost commits; a session caught up with its token"
-                );
+                audit::note(self.app, &self.event(Event::success(EventName::SessionFastForward)));
                 self.access_only(Verdict::FastForward, Echo::Presented)?
             }
             Decision::Theft => {
-                let ended = self.end_as_theft(connection)?;
-                for session in &ended {
-                    self.app.revocations.add_session(*session, RevokedReason::Reuse, self.now);
-                }
-                if !ended.contains(&id) {
+                if !self.end_as_theft(connection)? {
                     return Ok(None);
                 }
-                self.report_theft();
                 return Ok(Some(Err(Refused::Theft)));
             }
         };
@@ -261,21 +263,34 @@ impl Exchange<'_> {
         );
     }
 
-    /// One statement, also where all sessions of the user end: none may be left over if the database goes away.
-    fn end_as_theft(&self, connection: &mut AnyConnection) -> Result<Vec<SessionId>, Error> {
-        let (id, reason) = (self.session.id, RevokedReason::Reuse);
-        Ok(match self.app.config.sessions.on_theft {
-            OnTheft::Session => vec![id; session::revoke(connection, id, reason)?],
-            OnTheft::User => session::revoke_all_of(connection, self.user.id, None, reason)?,
-        })
+    /// What is told of a token whose generation is not its session's.
+    fn event(&self, event: Event) -> Event {
+        event
+            .subject(self.user.id)
+            .session(self.session.id)
+            .detail("generation", self.session.generation)
+            .detail("presented_generation", self.token.generation)
     }
 
-    fn report_theft(&self) {
-        log::warn!(
-            event = "refresh_token_reuse", outcome = "revoked", session:% = self.session.id, subject:% = self.user.id,
-            generation = self.session.generation, presented_generation = self.token.generation;
-            "a refresh token was used after its successor: the session ended"
-        );
+    /// One statement, also where all sessions of the user end: none is left over when the database goes away, and two
+    /// thefts at once do not hold a session that the other one waits for. False: the session had ended before.
+    fn end_as_theft(&self, connection: &mut AnyConnection) -> Result<bool, Error> {
+        const REASON: RevokedReason = RevokedReason::Reuse;
+        let (id, owner) = (self.session.id, self.user.id);
+        let ended = audit::recorded(connection, |connection, events| {
+            let ended = match self.app.config.sessions.on_theft {
+                OnTheft::Session => vec![id; session::revoke(connection, id, REASON)?],
+                OnTheft::User => session::revoke_all_of(connection, owner, None, REASON)?,
+            };
+            if ended.contains(&id) {
+                events.push(self.event(Event::refused(EventName::RefreshTokenReuse)));
+            }
+            let others: Vec<SessionId> = ended.iter().copied().filter(|other| *other != id).collect();
+            events.extend(sessions::ended(Some(owner), &others, REASON));
+            Ok(ended)
+        })?;
+        sessions::note_revoked(self.app, &ended, REASON);
+        Ok(ended.contains(&id))
     }
 
     /// While the window is young, a client that stores tokens itself is told which one it holds.
