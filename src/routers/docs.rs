@@ -145,6 +145,7 @@ fn with_policy(content_type: &str, bytes: Bytes) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         .insert_header((header::REFERRER_POLICY, "same-origin"))
+        .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
         .insert_header((header::CONTENT_TYPE, content_type))
         .body(in_pieces(bytes))
 }

@@ -123,6 +123,8 @@ fn add_headers(headers: &mut HeaderMap, config: &Config, id: &str, oauth: bool) 
     respond::insert_if_absent(headers, header::REFERRER_POLICY, "no-referrer");
     let policy = "default-src 'none'; frame-ancestors 'none'";
     respond::insert_if_absent(headers, header::CONTENT_SECURITY_POLICY, policy);
+    // No other origin's page loads an answer as its image or script; what CORS lets it fetch is not touched by this.
+    respond::insert_if_absent(headers, header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
     if config.server.public_url.is_https() {
         respond::insert_if_absent(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }

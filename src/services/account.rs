@@ -93,7 +93,7 @@ pub fn check_new_password(app: &App, user: &User, password: &Password) -> Result
     let email = user.email.as_deref();
     let local = email.and_then(|email| email.split('@').next());
     let names: Vec<&str> = user.username.as_deref().into_iter().chain(email).chain(local).collect();
-    passwords::check_new("new_password", password, &names, app.config.passwords.min_length)
+    passwords::check_new(app, "new_password", password, &names)
 }
 
 /// Stores a new password: every other session ends, and the caller's own gives way to a new one.

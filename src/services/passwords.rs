@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::app::App;
 use crate::error::Error;
 use crate::types::{Password, random_bytes};
 
@@ -139,7 +140,18 @@ fn prehash(password: &Password, salt: &str) -> String {
 }
 
 /// The rules for a new password; `about` are its owner's own names, `field` is the member of the request that holds it.
-pub fn check_new(field: &'static str, password: &Password, about: &[&str], min_length: usize) -> Result<(), Error> {
+pub fn check_new(app: &App, field: &'static str, password: &Password, about: &[&str]) -> Result<(), Error> {
+    let host = app.config.server.public_url.host();
+    let words: Vec<&str> = about.iter().copied().chain(context(&host)).collect();
+    judge(field, password, &words, app.config.passwords.min_length)
+}
+
+/// What everybody who guesses here tries besides a person's names: this service's name, and the words of its host.
+fn context(host: &str) -> impl Iterator<Item = &str> {
+    ["tacit", host].into_iter().chain(host.split(['.', '-']).filter(|word| word.len() > 3))
+}
+
+fn judge(field: &'static str, password: &Password, about: &[&str], min_length: usize) -> Result<(), Error> {
     let weak = |detail: String| Err(Error::WeakPassword { field, detail });
     let length = password.expose().chars().count();
     if length < min_length {
@@ -237,12 +249,64 @@ mod tests {
     #[test]
     fn guessable_passwords_fall_and_odd_ones_pass() {
         for weak in ["password1", "qwerty456", "letmein123", "aaaaaaaaaaaa", "short", &"x".repeat(129)] {
-            assert!(check_new("password", &password(weak), &[], 8).is_err(), "{weak}");
+            assert!(judge("password", &password(weak), &[], 8).is_err(), "{weak}");
         }
         let emoji: String = (0..64).filter_map(|n| char::from_u32(0x1F600 + n)).collect();
         for good in ["testpass123", "correct horse battery staple", &emoji] {
-            assert!(check_new("password", &password(good), &[], 8).is_ok(), "{good}");
+            assert!(judge("password", &password(good), &[], 8).is_ok(), "{good}");
         }
-        assert!(check_new("password", &password("xavierquint"), &["xavierquint"], 8).is_err());
+        assert!(judge("password", &password("xavierquint"), &["xavierquint"], 8).is_err());
+    }
+    #[test]
+    fn the_words_of_the_place_are_guessable_too() {
+        let words: Vec<&str> = context("login.quintagon-bakery.example").collect();
+        assert_eq!(words, ["tacit", "login.quintagon-bakery.example", "login", "quintagon", "bakery", "example"]);
+        for weak in ["quintagon", "Quintagon1", "tacittacit", "nogatniuq"] {
+            assert!(judge("password", &password(weak), &words, 8).is_err(), "{weak}");
+        }
+        assert!(judge("password", &password("quintagon"), &[], 8).is_ok(), "elsewhere it is a word like any other");
+    }
+    #[test]
+    fn common_passwords_fall() {
+        // From the heads of the usual lists, those that are long enough to be taken otherwise.
+        for weak in [
+            "123456789",
+            "password",
+            "12345678",
+            "1234567890",
+            "baseball",
+            "football",
+            "jennifer",
+            "superman",
+            "trustno1",
+            "michelle",
+            "sunshine",
+            "starwars",
+            "computer",
+            "corvette",
+            "princess",
+            "iloveyou",
+            "qwertyuiop",
+            "11111111",
+            "internet",
+            "1q2w3e4r",
+            "mercedes",
+            "samantha",
+            "whatever",
+            "steelers",
+            "chocolate",
+            "butterfly",
+            "liverpool",
+            "password123",
+            "Password1!",
+            "P@ssw0rd",
+            "welcome1",
+            "admin123",
+            "qwerty123",
+            "abcd1234",
+            "asdfghjkl",
+        ] {
+            assert!(judge("password", &password(weak), &[], 8).is_err(), "{weak}");
+        }
     }
 }

@@ -65,7 +65,7 @@ impl Registering {
 
     /// Whether the password will do: estimating that takes milliseconds, so not while a database connection is held.
     pub fn check_password(&self, app: &App) -> Result<(), Error> {
-        passwords::check_new("password", &self.password, &self.names(), app.config.passwords.min_length)
+        passwords::check_new(app, "password", &self.password, &self.names())
     }
 
     /// Hashes the password; never on a thread that serves requests.

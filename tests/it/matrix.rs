@@ -90,7 +90,7 @@ const MATRIX: [(&str, &str, [u16; 8]); 48] = [
     ("GET", "/", [200, 200, 200, 200, 200, 200, 200, 200]),
 ];
 
-fn concrete(path: &str) -> String {
+pub fn concrete(path: &str) -> String {
     path.replace("/assets/tacit/{file}", "/assets/tacit/style.css")
         .replace("{id}", "00000000-0000-4000-8000-000000000000")
         .replace("{file}", "swagger-ui.css")

@@ -166,31 +166,26 @@ fn check(
     match user {
         Some(user) if !user.disabled => Ok(Ok(user)),
         _ => {
-            end_recorded(app, connection, session, RevokedReason::Disabled, None)?;
+            end_recorded(app, connection, session, RevokedReason::Disabled)?;
             Ok(Err(Refused::Disabled))
         }
     }
 }
 
-/// Ends one session, with its event: the one writer whose statement changed the row gets true.
+/// Ends one session, with its event: told by the one writer whose statement changed the row.
 fn end_recorded(
     app: &App,
     connection: &mut AnyConnection,
     session: &Session,
     reason: RevokedReason,
-    event: Option<Event>,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let ended = audit::recorded(connection, |connection, events| {
-        let ended = session::revoke(connection, session.id, reason)? == 1;
-        if ended {
-            events.extend(event.or_else(|| sessions::ended(session.user_id, &[session.id], reason)));
-        }
+        let ended = vec![session.id; session::revoke(connection, session.id, reason)?];
+        events.extend(sessions::ended(session.user_id, &ended, reason));
         Ok(ended)
     })?;
-    if ended {
-        sessions::note_revoked(app, &[session.id], reason);
-    }
-    Ok(ended)
+    sessions::note_revoked(app, &ended, reason);
+    Ok(())
 }
 
 /// One token, the session it belongs to as just read, and what is needed to answer.
@@ -243,12 +238,8 @@ impl Exchange<'_> {
                 self.access_only(Verdict::FastForward, Echo::Presented)?
             }
             Decision::Theft => {
-                let event = self.event(Event::refused(EventName::RefreshTokenReuse));
-                if !end_recorded(self.app, connection, &self.session, RevokedReason::Reuse, Some(event))? {
+                if !self.end_as_theft(connection)? {
                     return Ok(None);
-                }
-                if self.app.config.sessions.on_theft == OnTheft::User {
-                    self.end_the_others(connection)?;
                 }
                 return Ok(Some(Err(Refused::Theft)));
             }
@@ -281,16 +272,25 @@ impl Exchange<'_> {
             .detail("presented_generation", self.token.generation)
     }
 
-    /// A transaction of its own: two thefts at once would wait for each other's session.
-    fn end_the_others(&self, connection: &mut AnyConnection) -> Result<(), Error> {
+    /// One statement, also where all sessions of the user end: none is left over when the database goes away, and two
+    /// thefts at once do not hold a session that the other one waits for. False: the session had ended before.
+    fn end_as_theft(&self, connection: &mut AnyConnection) -> Result<bool, Error> {
         const REASON: RevokedReason = RevokedReason::Reuse;
+        let (id, owner) = (self.session.id, self.user.id);
         let ended = audit::recorded(connection, |connection, events| {
-            let ended = session::revoke_all_of(connection, self.user.id, None, REASON)?;
-            events.extend(sessions::ended(Some(self.user.id), &ended, REASON));
+            let ended = match self.app.config.sessions.on_theft {
+                OnTheft::Session => vec![id; session::revoke(connection, id, REASON)?],
+                OnTheft::User => session::revoke_all_of(connection, owner, None, REASON)?,
+            };
+            if ended.contains(&id) {
+                events.push(self.event(Event::refused(EventName::RefreshTokenReuse)));
+            }
+            let others: Vec<SessionId> = ended.iter().copied().filter(|other| *other != id).collect();
+            events.extend(sessions::ended(Some(owner), &others, REASON));
             Ok(ended)
         })?;
         sessions::note_revoked(self.app, &ended, REASON);
-        Ok(())
+        Ok(ended.contains(&id))
     }
 
     /// While the window is young, a client that stores tokens itself is told which one it holds.
