@@ -1,6 +1,7 @@
 //! The marks, and how to find them again in whatever form they were written.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -27,14 +28,17 @@ pub fn marked_name(kind: &str) -> String {
 /// What came back and is secret, and how to find that and all marks of secrets.
 #[derive(Default)]
 pub struct Marks {
-    issued: BTreeSet<String>,
+    issued: HashSet<Vec<u8>>,
 }
+
+/// What of a token is looked for: its signature or random part, with which alone the rest could be made up.
+const END: usize = 24;
 
 impl Marks {
     /// Notes a token or a secret that the service itself made.
     pub fn note_issued(&mut self, text: &str) {
-        assert!(text.len() >= 24, "{text}");
-        self.issued.insert(text.to_owned());
+        let end = text.len().checked_sub(END).expect("a long text");
+        self.issued.insert(text.as_bytes()[end..].to_vec());
     }
 
     pub fn issued(&self) -> usize {
@@ -43,23 +47,31 @@ impl Marks {
 
     /// The first secret that stands in these bytes.
     pub fn find_secret(&self, haystack: &[u8]) -> Option<String> {
-        let lower = haystack.to_ascii_lowercase();
-        let marked = forms(SECRET).into_iter().find(|form| contains(&lower, &form.to_ascii_lowercase()));
+        static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| forms(SECRET));
+        let marked = find(haystack, &FORMS).cloned();
         marked.or_else(|| {
-            // Neither a whole token nor its signature or random part alone.
-            let ends = self.issued.iter().map(|text| text.get(text.len() - 24..).expect("ASCII").to_owned());
-            ends.into_iter().find(|end| contains(haystack, end))
+            let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+            let runs = haystack.split(|byte| !is_letter(byte)).filter(|run| run.len() >= END);
+            let end = runs.flat_map(|run| run.windows(END)).find(|window| self.issued.contains(*window));
+            end.map(|end| String::from_utf8_lossy(end).into_owned())
         })
     }
 }
 
 /// Whether a mark that begins so stands in these bytes.
 pub fn is_marked(haystack: &[u8], mark: &str) -> bool {
-    let lower = haystack.to_ascii_lowercase();
-    forms(mark).iter().any(|form| contains(&lower, &form.to_ascii_lowercase()))
+    static FORMS: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| [NAME, AGENT].map(forms));
+    let known = if mark == NAME { &FORMS[0] } else { &FORMS[1] };
+    find(haystack, known).is_some()
 }
 
-/// A text as a careless line would write it: plain, base64 wherever it begins, hex, a list of bytes.
+fn find<'a>(haystack: &[u8], forms: &'a [String]) -> Option<&'a String> {
+    let lower = haystack.to_ascii_lowercase();
+    let text = String::from_utf8_lossy(&lower);
+    forms.iter().find(|form| text.contains(form.as_str()))
+}
+
+/// A text as a careless line would write it, in lower case: plain, base64 wherever it begins, hex, a list of bytes.
 fn forms(text: &str) -> Vec<String> {
     let mut forms = vec![text.to_owned()];
     for before in 0..3 {
@@ -71,17 +83,7 @@ fn forms(text: &str) -> Vec<String> {
     }
     forms.push(text.bytes().map(|byte| format!("{byte:02x}")).collect());
     forms.push(text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", "));
-    forms
-}
-
-fn contains(haystack: &[u8], needle: &str) -> bool {
-    let needle = needle.as_bytes();
-    let Some(first) = needle.first() else { return false };
-    haystack
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| *byte == first)
-        .any(|(position, _)| haystack.get(position..position + needle.len()) == Some(needle))
+    forms.iter().map(|form| form.to_ascii_lowercase()).collect()
 }
 
 #[test]
