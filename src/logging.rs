@@ -139,7 +139,8 @@ fn text_line(fields: &[(&str, String)], collected: &Fields, message: &str) -> St
 }
 
 fn append(line: &mut String, name: &str, value: &str) {
-    let value = escaped(value);
+    // A backslash at the end would make the closing quote part of the value.
+    let value = escaped(&value.replace('\\', "\\\\"));
     let quote = if value.is_empty() || value.contains([' ', '=', '"']) { "\"" } else { "" };
     // Writing into a String cannot fail.
     let _ = write!(line, "{name}={quote}{}{quote} ", value.replace('"', "\\\""));

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use actix_web::{HttpServer, rt, web};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{AccessKeys, App};
@@ -26,6 +27,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a request's headers may take to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a peer may leave an answer unread before its connection is dropped.
+#[cfg(target_os = "linux")]
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How often the revoked sessions are read from the database.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
@@ -42,15 +47,30 @@ const PURGE_EVERY: Duration = Duration::from_secs(1800);
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
+    // Accepted connections inherit it. Elsewhere the system's own patience decides.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(SEND_TIMEOUT))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Lets the process have as many connections as the system allows: the usual soft limit of 1024 files is for programs that
+/// use `select`, and a thousand slow clients would use it up.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        log::warn!(event = "open_files_unchanged"; "the limit on open files stays: {error}");
+    }
 }
 
 /// Serves until SIGTERM or SIGINT, then lets open requests end.
 ///
 /// `migrate`: bring the schema up to date as soon as the database can be reached.
 pub fn serve(app: &Arc<App>, public: TcpListener, internal: Option<TcpListener>, migrate: bool) -> Result<(), Error> {
+    raise_open_files();
     let background = Background::start(app, migrate)?;
     audit::note_keys(app);
     let outcome = rt::System::new().block_on(run(Arc::clone(app), public, internal));

@@ -25,6 +25,7 @@ pub struct Metrics {
     /// Time from a request's arrival to its answer's headers.
     pub request_seconds: HistogramVec,
     hash_queue_waiting: IntGauge,
+    hash_rounds: IntCounter,
     pool_connections: IntGauge,
     pool_idle: IntGauge,
     revoked_sessions: IntGauge,
@@ -47,6 +48,8 @@ const NEVER: f64 = -1.0;
 pub struct Readings {
     /// Jobs that wait for a hashing thread.
     pub hash_queue_waiting: usize,
+    /// Rounds of bcrypt that this process worked.
+    pub hash_rounds: u64,
     /// Open database connections.
     pub pool_connections: u32,
     /// Those of them that are idle.
@@ -115,6 +118,7 @@ impl Metrics {
                 "Rotations whose refresh cookie never came back: its predecessor was presented after the window.",
             ),
             hash_queue_waiting: gauge("tacit_hash_queue_waiting", "Sign-ins that wait for a hashing thread."),
+            hash_rounds: counter("tacit_hash_rounds_total", "Rounds of bcrypt worked: 2^cost for each hash."),
             pool_connections: gauge("tacit_database_connections", "Open database connections."),
             pool_idle: gauge("tacit_database_connections_idle", "Open database connections that nobody uses."),
             revoked_sessions: gauge("tacit_revoked_sessions_known", "Revoked sessions in this replica's memory."),
@@ -139,6 +143,7 @@ impl Metrics {
     pub fn render(&self, readings: &Readings) -> String {
         let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.hash_queue_waiting.set(signed(readings.hash_queue_waiting));
+        self.hash_rounds.inc_by(readings.hash_rounds.saturating_sub(self.hash_rounds.get()));
         self.pool_connections.set(i64::from(readings.pool_connections));
         self.pool_idle.set(i64::from(readings.pool_idle));
         self.revoked_sessions.set(signed(readings.revoked_sessions));

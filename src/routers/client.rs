@@ -98,7 +98,8 @@ fn claimed(request: &HttpRequest, form: &Form) -> Result<Claimed, Unproven> {
     if form_secret.is_some() || form_id.is_some_and(|form_id| form_id != id) {
         return Err(Unproven::Ambiguous);
     }
-    Ok(Claimed::Secret { id, secret })
+    // An empty secret may as well be left out (RFC 6749, section 2.3.1): so libraries send the id of a public client.
+    Ok(if secret.is_empty() { Claimed::Id(id) } else { Claimed::Secret { id, secret } })
 }
 
 /// The id and secret of HTTP Basic. One with an empty id (what Swagger UI sends for a public client) is none.
@@ -139,6 +140,18 @@ mod tests {
 
     fn of(header: &str) -> Result<Option<(String, String)>, Unproven> {
         basic(&TestRequest::default().insert_header((header::AUTHORIZATION, header)).to_http_request())
+    }
+
+    #[test]
+    fn an_empty_secret_is_none() {
+        let of = |pair: &str| {
+            let header = (header::AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode(pair)));
+            claimed(&TestRequest::default().insert_header(header).to_http_request(), &Form::default())
+        };
+        assert_eq!(of("script:"), Ok(Claimed::Id("script".to_owned())));
+        assert_eq!(of("script:x"), Ok(Claimed::Secret { id: "script".to_owned(), secret: "x".to_owned() }));
+        assert_eq!(of("script"), Err(Unproven::Wrong));
+        assert_eq!(of(":"), Ok(Claimed::Nobody));
     }
 
     #[test]

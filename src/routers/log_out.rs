@@ -15,16 +15,21 @@ use crate::services::sessions;
 /// A page's form is led to the sign-in page.
 #[utoipa::path(
     post, path = "/logout", tag = "sign-in", operation_id = "log_out",
-    request_body = Option<LogoutRequest>,
+    request_body(content(
+        (LogoutRequest = "application/json"),
+        (LogoutRequest = "application/x-www-form-urlencoded"),
+        (LogoutRequest = "multipart/form-data"),
+    )),
     security((), ("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "Signed out, also when nobody was signed in", body = MessageResponse),
         (status = 303, description = "A page's form: signed out, to the sign-in page"),
-        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Malformed", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 403, description = "From another site", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 408, description = "The body did not arrive in time", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 413, description = "The body is too large", content((Problem = "application/problem+json"), (String = "text/html"))),
         (status = 415, description = "Neither JSON nor a form", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away", content((Problem = "application/problem+json"), (String = "text/html"))),
     )
 )]
 pub async fn log_out(
@@ -74,6 +79,7 @@ async fn end_shown(shared: &Shared, request: &HttpRequest, payload: web::Payload
     security(("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "Signed out everywhere", body = EndedResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
@@ -99,6 +105,7 @@ pub async fn log_out_everywhere(
     security(("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "The others are signed out", body = EndedResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),

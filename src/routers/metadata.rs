@@ -31,7 +31,7 @@ pub async fn show_server_metadata(shared: web::Data<Shared>) -> HttpResponse {
         token_endpoint: at("/token"),
         token_endpoint_auth_methods_supported: BY_SECRET_OR_NOT.to_vec(),
         grant_types_supported: Grant::ALL.into_iter().filter(offered).map(Grant::as_str).collect(),
-        response_types_supported: Vec::new(),
+        response_types_supported: vec!["none"],
         introspection_endpoint: at("/introspect"),
         introspection_endpoint_auth_methods_supported: BY_SECRET.to_vec(),
         revocation_endpoint: at("/revoke"),

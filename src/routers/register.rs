@@ -19,13 +19,14 @@ use crate::types::{Event, EventName, Role};
     responses(
         (status = 201, description = "Registered", body = RegisterResponse),
         (status = 303, description = "The page's form: registered and signed in; both cookies are set"),
-        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Registration is closed", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "A name is taken", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The password is weak", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded, or the database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Malformed", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 403, description = "Registration is closed", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 408, description = "The body did not arrive in time", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 409, description = "A name is taken", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 413, description = "The body is too large", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 415, description = "Neither JSON nor a page's form", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The password is weak", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 503, description = "Overloaded, or the database is away", content((Problem = "application/problem+json"), (String = "text/html"))),
     )
 )]
 pub async fn register_user(

@@ -23,7 +23,7 @@ const MAX_WAIT: u64 = 60;
     get, path = "/revocations", tag = "clients", operation_id = "list_revocations",
     security(("client" = [])),
     params(
-        ("wait" = Option<u64>, Query, description = "Wait up to so many seconds for news, at most 60"),
+        ("wait" = Option<u64>, Query, description = "Wait up to so many seconds for news, at most 60", maximum = 60, nullable = false),
         ("If-None-Match" = Option<String>, Header, description = "The ETag of the last answer"),
     ),
     responses(

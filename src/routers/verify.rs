@@ -36,6 +36,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
             ("X-Auth-Session" = String, description = "The session's id"),
             ("Authorization" = String, description = "Bearer and a good access token, for trusted proxies"),
         )),
+        (status = 302, description = "Behind a gateway, a person who is not signed in: to gateway.login_url"),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site, or another role is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),

@@ -105,7 +105,7 @@ pub struct ServerMetadataResponse {
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// What `grant_type` may be.
     pub grant_types_supported: Vec<&'static str>,
-    /// Empty: there is no authorization endpoint.
+    /// "none": there is no authorization endpoint, and nothing comes from one.
     pub response_types_supported: Vec<&'static str>,
     /// POST /introspect.
     pub introspection_endpoint: String,

@@ -129,7 +129,10 @@ pub fn authenticate(
 ) -> Result<Option<Client>, Error> {
     let found = if is_id(id) { client::find(connection, id)? } else { None };
     let known = found.as_ref().map(|client| client.id.clone());
-    let proven = found.filter(|client| !client.disabled && hash(secret).ct_eq(client.secret_hash.as_slice()).into());
+    // An unknown client costs the same comparison, and a disabled one too.
+    let stored = found.as_ref().map_or([0; 32].as_slice(), |client| client.secret_hash.as_slice());
+    let matches: bool = hash(secret).ct_eq(stored).into();
+    let proven = found.filter(|client| matches && !client.disabled);
     if proven.is_none() {
         // An id that nobody has is a text that a stranger typed.
         audit::note(app, &Event { client: known, ..Event::refused(EventName::ClientRefused) });

@@ -12,6 +12,9 @@ use crate::models::session::{self, Device, NewSession, RevokedReason, Session};
 use crate::models::user::User;
 use crate::types::{Event, EventName, SessionId, Timestamp, UserId, random_bytes};
 
+/// Most sessions that are listed; whoever has more ends them all at once.
+const MAX_LISTED: i64 = 1000;
+
 /// A session that was just opened, with its first tokens.
 #[derive(Clone, Debug)]
 pub struct Opened {
@@ -70,8 +73,12 @@ pub fn open(
 }
 
 fn make_room(app: &App, connection: &mut AnyConnection, owner: UserId) -> Result<Vec<SessionId>, Error> {
+    if session::count_of(connection, owner)? < i64::from(app.config.sessions.max_per_user) {
+        return Ok(Vec::new());
+    }
+    // It gets tight: some of those counted may have idled out.
     let limit = usize::try_from(app.config.sessions.max_per_user).unwrap_or(usize::MAX);
-    let live = list_live(connection, owner)?;
+    let live = list_live(connection, owner, i64::MAX)?;
     if live.len() < limit {
         return Ok(Vec::new());
     }
@@ -79,16 +86,25 @@ fn make_room(app: &App, connection: &mut AnyConnection, owner: UserId) -> Result
         return Err(Error::SessionLimit);
     }
     // Newest first: what stands beyond the limit, and the one that makes room.
-    let oldest: Vec<SessionId> = live.iter().skip(limit - 1).map(|session| session.id).collect();
-    for id in &oldest {
-        session::revoke(connection, *id, RevokedReason::Evicted)?;
-    }
-    Ok(oldest)
+    let oldest: Vec<SessionId> = live.iter().skip(limit.saturating_sub(1)).map(|session| session.id).collect();
+    Ok(session::revoke_these(connection, &oldest, RevokedReason::Evicted)?)
 }
 
-/// A user's sessions that could still refresh, newest sign-in first.
-pub fn list_live(connection: &mut AnyConnection, owner: UserId) -> Result<Vec<Session>, Error> {
-    let rows = session::list_of(connection, owner)?;
+/// A user's sessions as they are shown to their owner: the newest sign-ins, and in any case the one that asks.
+pub fn list_own(connection: &mut AnyConnection, owner: UserId, current: SessionId) -> Result<Vec<Session>, Error> {
+    let mut live = list_live(connection, owner, MAX_LISTED)?;
+    if !live.iter().any(|session| session.id == current)
+        && let Some((session, ..)) = session::find_now(connection, current)?
+        && session.revoked_at.is_none()
+    {
+        live.push(session);
+    }
+    Ok(live)
+}
+
+/// Of a user's newest `limit` sessions those that could still refresh, newest sign-in first.
+fn list_live(connection: &mut AnyConnection, owner: UserId, limit: i64) -> Result<Vec<Session>, Error> {
+    let rows = session::list_of(connection, owner, limit)?;
     Ok(rows.into_iter().filter(|(session, now)| !session.is_expired(*now)).map(|(session, _)| session).collect())
 }
 

@@ -32,7 +32,7 @@ async fn the_metadata_names_what_there_is_and_every_endpoint_answers() {
         "token_endpoint": format!("{url}/token"),
         "token_endpoint_auth_methods_supported": any,
         "grant_types_supported": GRANTS,
-        "response_types_supported": [],
+        "response_types_supported": ["none"],
         "introspection_endpoint": format!("{url}/introspect"),
         "introspection_endpoint_auth_methods_supported": secret,
         "revocation_endpoint": format!("{url}/revoke"),
