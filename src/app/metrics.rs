@@ -25,12 +25,15 @@ pub struct Metrics {
     /// Time from a request's arrival to its answer's headers.
     pub request_seconds: HistogramVec,
     hash_queue_waiting: IntGauge,
+    hash_rounds: IntCounter,
     pool_connections: IntGauge,
     pool_idle: IntGauge,
     revoked_sessions: IntGauge,
     revocation_poll_age: Gauge,
     /// Rows deleted by the purge.
     pub purged: IntCounter,
+    /// Events that the audit trail counts without naming them.
+    pub audit_dropped: IntCounter,
     /// Panics that were answered with 500.
     pub panics: IntCounter,
     /// Readings of `tokens.keys_dir` that failed.
@@ -45,6 +48,8 @@ const NEVER: f64 = -1.0;
 pub struct Readings {
     /// Jobs that wait for a hashing thread.
     pub hash_queue_waiting: usize,
+    /// Rounds of bcrypt that this process worked.
+    pub hash_rounds: u64,
     /// Open database connections.
     pub pool_connections: u32,
     /// Those of them that are idle.
@@ -113,10 +118,15 @@ impl Metrics {
                 "Rotations whose refresh cookie never came back: its predecessor was presented after the window.",
             ),
             hash_queue_waiting: gauge("tacit_hash_queue_waiting", "Sign-ins that wait for a hashing thread."),
+            hash_rounds: counter("tacit_hash_rounds_total", "Rounds of bcrypt worked: 2^cost for each hash."),
             pool_connections: gauge("tacit_database_connections", "Open database connections."),
             pool_idle: gauge("tacit_database_connections_idle", "Open database connections that nobody uses."),
             revoked_sessions: gauge("tacit_revoked_sessions_known", "Revoked sessions in this replica's memory."),
             purged: counter("tacit_purged_sessions_total", "Session rows deleted by the purge."),
+            audit_dropped: counter(
+                "tacit_audit_dropped_total",
+                "Events without a row of their own in the audit trail, which only counts them.",
+            ),
             panics: counter("tacit_panics_total", "Panics that were answered with 500."),
             signing_keys_failures: counter(
                 "tacit_signing_keys_failures_total",
@@ -133,6 +143,7 @@ impl Metrics {
     pub fn render(&self, readings: &Readings) -> String {
         let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.hash_queue_waiting.set(signed(readings.hash_queue_waiting));
+        self.hash_rounds.inc_by(readings.hash_rounds.saturating_sub(self.hash_rounds.get()));
         self.pool_connections.set(i64::from(readings.pool_connections));
         self.pool_idle.set(i64::from(readings.pool_idle));
         self.revoked_sessions.set(signed(readings.revoked_sessions));

@@ -1,11 +1,13 @@
 //! What is built once, by `serve` and by tests alike, and knows no service.
 
+mod audit;
 mod hasher;
 mod keys;
 mod metrics;
 mod revocations;
 mod rotations;
 
+pub use audit::AuditQueue;
 pub use hasher::Hasher;
 pub use keys::{AccessKey, AccessKeys, Entry, Index, KeyDirectory, KeyPair, RefreshKeys, secrets_of};
 pub use metrics::{Metrics, Readings};
@@ -35,6 +37,8 @@ pub struct App {
     pub revocations: Revocations,
     /// Where this replica's last rotations happened.
     pub rotations: Rotations,
+    /// Refusals on their way into the audit trail.
+    pub audit: AuditQueue,
     /// What operators watch.
     pub metrics: Metrics,
 }
@@ -55,6 +59,7 @@ impl App {
             hasher,
             revocations: Revocations::new(remembered),
             rotations: Rotations::default(),
+            audit: AuditQueue::default(),
             metrics,
             clock,
             config,

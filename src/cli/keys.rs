@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Failure, load_configuration, print_line};
-use crate::app::{Entry, KeyDirectory};
+use super::{Failure, build_app, load_configuration, print_line};
+use crate::app::{AccessKey, Entry, KeyDirectory, secrets_of};
 use crate::config::Overrides;
+use crate::services::audit;
 use crate::services::signing_keys::{self, SigningKey};
 use crate::types::{Clock, SigningAlgorithm, Timestamp, Words};
 
@@ -60,19 +61,33 @@ pub(super) fn run(overrides: &Overrides, command: Command) -> Result<(), Failure
     let directory = KeyDirectory::new(&config.keys_dir);
     let now = Clock::default().now();
     match command {
-        Command::Generate { alg } => print_added(&signing_keys::generate(&directory, alg, now)?),
+        Command::Generate { alg } => {
+            let entry = signing_keys::generate(&directory, alg, now)?;
+            record(overrides, "generated", &entry.kid);
+            print_added(&entry)
+        }
         Command::Import { file } => {
             let failed = |error| Failure::Failed(format!("{} cannot be read: {error}", file.display()));
             let pem = std::fs::read(&file).map_err(failed)?;
-            print_added(&signing_keys::import(&directory, &pem, now)?)
+            let entry = signing_keys::import(&directory, &pem, now)?;
+            record(overrides, "imported", &entry.kid);
+            print_added(&entry)
         }
         Command::Rotate { alg } => match signing_keys::rotate(&directory, alg, now)? {
-            Some(entry) => print_line(format_args!("{} signs from now on, by {}.", entry.kid, entry.alg)),
-            None => print_line("tokens.secret signs from now on, by HS256."),
+            Some(entry) => {
+                record(overrides, "rotated", &entry.kid);
+                print_line(format_args!("{} signs from now on, by {}.", entry.kid, entry.alg))
+            }
+            None => {
+                let secrets = secrets_of(&config.keys)?;
+                record(overrides, "rotated", &secrets.first().map(AccessKey::kid_of).unwrap_or_default());
+                print_line("tokens.secret signs from now on, by HS256.")
+            }
         },
         Command::List { json } => list(&signing_keys::list(&directory, &config)?, json),
         Command::Retire { kid, force } => {
             signing_keys::retire(&directory, &kid, force, config.access_ttl, now)?;
+            record(overrides, "retired", &kid);
             print_line(format_args!("{kid} is retired."))
         }
         Command::Show { audience, json } => {
@@ -88,6 +103,14 @@ pub(super) fn run(overrides: &Overrides, command: Command) -> Result<(), Failure
             }
             print_line(secret)
         }
+    }
+}
+
+/// Writes what was done into the audit trail. The keys are needed also while the database is away: then the log says so.
+fn record(overrides: &Overrides, act: &'static str, kid: &str) {
+    let recorded = build_app(overrides).and_then(|app| Ok(audit::record_key_change(&app, act, kid)?));
+    if let Err(error) = recorded {
+        log::warn!(event = "audit_trail", outcome = "failure", kid = kid; "not in the audit trail: a key was {act}: {error}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod audit;
 mod client;
 mod config;
 mod healthcheck;
@@ -23,7 +24,7 @@ use crate::app::App;
 use crate::config::{Loaded, Overrides, Problem, load};
 use crate::error::Error;
 use crate::logging;
-use crate::types::{Clock, Password};
+use crate::types::{Clock, Password, random_bytes};
 
 /// An authentication microservice that renews its tokens silently.
 #[derive(Parser)]
@@ -70,7 +71,9 @@ enum Command {
     /// See and clear what the throttle against guessing has counted.
     #[command(subcommand)]
     Throttle(throttle::Command),
-    /// Delete sessions that ended more than a day ago.
+    /// Show the audit trail: what happened to accounts, sessions and clients, and what was refused.
+    Audit(audit::Arguments),
+    /// Delete sessions that ended more than a day ago, and events older than `audit.retention`.
     Purge,
     /// Print the OpenAPI document.
     Openapi,
@@ -139,17 +142,36 @@ pub fn run() -> Result<(), Failure> {
     let CommandLine { configuration, command } = CommandLine::parse();
     let overrides = Overrides { file: configuration.config, set: configuration.set };
     match command.unwrap_or(Command::Serve(serve::Arguments::default())) {
-        Command::Serve(arguments) => serve::run(overrides, &arguments),
-        Command::Migrate => migrate::run(&overrides),
-        Command::User(command) => user::run(&overrides, command),
-        Command::Client(command) => client::run(&overrides, command),
-        Command::Config(command) => config::run(&overrides, &command),
-        Command::Keys(command) => keys::run(&overrides, command),
-        Command::Token(command) => token::run(&overrides, command),
-        Command::Throttle(command) => throttle::run(&overrides, command),
-        Command::Purge => purge::run(&overrides),
-        Command::Openapi => openapi::run(&overrides),
-        Command::Healthcheck => healthcheck::run(&overrides),
+        serve @ Command::Serve(_) => serve.run(overrides),
+        // Everything else is somebody's single act.
+        command => logging::within(context(), || command.run(overrides)),
+    }
+}
+
+/// What the events of a command carry: an id in the place of a request's, and which user of this machine runs it.
+fn context() -> logging::Context {
+    let request_id = format!("command-{:08x}", u32::from_ne_bytes(random_bytes()));
+    let actor = format!("operator:{}", rustix::process::getuid().as_raw());
+    logging::Context { request_id, address: String::new(), actor: Some(actor) }
+}
+
+impl Command {
+    fn run(self, overrides: Overrides) -> Result<(), Failure> {
+        let given = &overrides;
+        match self {
+            Self::Serve(arguments) => serve::run(overrides, &arguments),
+            Self::Migrate => migrate::run(given),
+            Self::User(command) => user::run(given, command),
+            Self::Client(command) => client::run(given, command),
+            Self::Config(command) => config::run(given, &command),
+            Self::Keys(command) => keys::run(given, command),
+            Self::Token(command) => token::run(given, command),
+            Self::Throttle(command) => throttle::run(given, command),
+            Self::Audit(arguments) => audit::run(given, arguments),
+            Self::Purge => purge::run(given),
+            Self::Openapi => openapi::run(given),
+            Self::Healthcheck => healthcheck::run(given),
+        }
     }
 }
 

@@ -97,6 +97,10 @@ impl GatewayConfig {
             r.problem("gateway.login_url", message);
         }
         let hosts: Vec<String> = r.get("gateway.return_hosts", "");
+        if hosts.iter().any(|host| host.contains(['/', '*', '@', '\\', ' '])) {
+            let message = "expected hosts like \"app.example.com\", each written out and without scheme or path";
+            r.problem("gateway.return_hosts", message);
+        }
         let fallback_host = server.public_url.host();
         r.computed("gateway.return_hosts", &fallback_host);
         Self {

@@ -24,6 +24,9 @@ const MAX_FIELDS: usize = 64;
 const UNREADABLE: &str = "The body cannot be read";
 
 async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Error> {
+    if is_encoded(request) {
+        return Err(Error::UnsupportedMediaType("sent without a Content-Encoding"));
+    }
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > MAX_BODY) {
         return Err(Error::PayloadTooLarge);
@@ -40,6 +43,12 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Erro
         Ok(body.freeze())
     };
     timeout(BODY_TIMEOUT, reading).await.map_err(|_| Error::RequestTimeout)?
+}
+
+/// Whether the body is compressed: nothing here unpacks one, and what somebody on the way unpacked would be another body.
+fn is_encoded(request: &HttpRequest) -> bool {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
+    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// The media type without its parameters, in lower case.

@@ -65,12 +65,12 @@ pub async fn authenticate(
         Err(unproven) => return Ok(Err(unproven)),
     };
     shared
-        .blocking(request, move |_, connection| {
+        .blocking(request, move |app, connection| {
             Ok(match claimed {
                 Claimed::Id(id) if clients::is_confidential(connection, &id)? => Err(Unproven::Wrong),
                 Claimed::Nobody | Claimed::Id(_) => Ok(Caller::Public),
                 Claimed::Secret { id, secret } => {
-                    clients::authenticate(connection, &id, &secret)?.map(Caller::Client).ok_or(Unproven::Wrong)
+                    clients::authenticate(app, connection, &id, &secret)?.map(Caller::Client).ok_or(Unproven::Wrong)
                 }
             })
         })

@@ -12,6 +12,10 @@ use crate::services::tokens::AccessToken;
 /// Cookies of one name that are looked at.
 const MAX_OF_A_NAME: usize = 4;
 
+/// What may stand around a name and a value. Nothing else is trimmed: a browser that sees U+2000 in front of a name does
+/// not take it for one that only this host may set.
+const BLANKS: [char; 2] = [' ', '\t'];
+
 /// The cookies' names: the prefix makes browsers refuse them from anything but this host, over https, by header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Names {
@@ -79,8 +83,8 @@ fn of_name<'a>(request: &'a HttpRequest, wanted: &str) -> Vec<&'a str> {
             let Some((name, value)) = std::str::from_utf8(pair).ok().and_then(|pair| pair.split_once('=')) else {
                 continue;
             };
-            let value = value.trim();
-            if name.trim() == wanted && found.len() < MAX_OF_A_NAME && !value.is_empty() {
+            let value = value.trim_matches(BLANKS);
+            if name.trim_matches(BLANKS) == wanted && found.len() < MAX_OF_A_NAME && !value.is_empty() {
                 found.push(value);
             }
         }

@@ -1,9 +1,14 @@
 //! OpenAPI, generated from the code, and its page, from the binary.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use actix_web::body::SizedStream;
 use actix_web::http::header;
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
+use futures_util::{Stream, stream};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
@@ -19,6 +24,9 @@ use super::{
 use crate::config::Config;
 use crate::error::Error;
 use crate::schemas::Problem;
+
+/// What is handed out of a file at a time, in bytes.
+const PIECE: usize = 16 * 1024;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -98,7 +106,7 @@ pub async fn show_docs(shared: web::Data<Shared>) -> Result<HttpResponse, Failur
     let html = String::from_utf8_lossy(&page.0).into_owned();
     // The page names its files relative to itself, and answers without a trailing slash too.
     let html = html.replacen("<head>", &format!("<head><base href=\"{base}\">"), 1);
-    Ok(with_policy("text/html; charset=utf-8", html.into_bytes()))
+    Ok(with_policy("text/html; charset=utf-8", html.into()))
 }
 
 /// The page's scripts and styles.
@@ -115,22 +123,35 @@ pub async fn show_docs_file(shared: web::Data<Shared>, name: web::Path<String>) 
     Ok(with_policy(&content_type, bytes))
 }
 
-fn file(config: &Config, name: &str) -> Result<(Vec<u8>, String), Error> {
+fn file(config: &Config, name: &str) -> Result<(Bytes, String), Error> {
     let url = format!("{}/openapi.json", config.server.base_path);
     let page = utoipa_swagger_ui::Config::from(url).persist_authorization(false).validator_url("none");
     let found = utoipa_swagger_ui::serve(name, Arc::new(page))
         .map_err(|error| Error::Internal(format!("the documentation's page: {error}")))?
         .ok_or(Error::NotFound)?;
-    Ok((found.bytes.into_owned(), found.content_type))
+    let bytes = match found.bytes {
+        Cow::Borrowed(embedded) => Bytes::from_static(embedded),
+        Cow::Owned(made) => made.into(),
+    };
+    let is_text = found.content_type.starts_with("text/") && !found.content_type.contains("charset");
+    let charset = if is_text { "; charset=utf-8" } else { "" };
+    Ok((bytes, format!("{}{charset}", found.content_type)))
 }
 
 /// The page's own policy: its scripts, its styles (the library sets some inline), and calls to this service.
-fn with_policy(content_type: &str, bytes: Vec<u8>) -> HttpResponse {
+fn with_policy(content_type: &str, bytes: Bytes) -> HttpResponse {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                   font-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
     HttpResponse::Ok()
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .insert_header((header::CONTENT_TYPE, content_type))
-        .body(bytes)
+        .body(in_pieces(bytes))
+}
+
+/// A body as it is read, for what is large: a whole one is copied to where it waits for the client, who may never read it.
+fn in_pieces(bytes: Bytes) -> SizedStream<impl Stream<Item = Result<Bytes, Infallible>>> {
+    let size = bytes.len();
+    let piece = move |start: usize| Ok(bytes.slice(start..size.min(start + PIECE)));
+    SizedStream::new(u64::try_from(size).unwrap_or(u64::MAX), stream::iter((0..size).step_by(PIECE).map(piece)))
 }

@@ -6,7 +6,6 @@ use super::respond::{self, Failure};
 use super::shared::Shared;
 use super::{body, cookies, cross_site, pages, request};
 use crate::error::Error;
-use crate::models::session::RevokedReason;
 use crate::schemas::{EndedResponse, LogoutRequest, MessageResponse, Problem};
 use crate::services::log_out::{self, Proofs, Shown};
 use crate::services::sessions;
@@ -92,11 +91,8 @@ pub async fn log_out_everywhere(
     who: SignedIn,
 ) -> Result<HttpResponse, Failure> {
     let user_id = who.user_id;
-    let sessions_ended = shared
-        .blocking(&request, move |app, connection| {
-            sessions::end_all(app, connection, user_id, None, RevokedReason::Logout)
-        })
-        .await?;
+    let sessions_ended =
+        shared.blocking(&request, move |app, connection| sessions::end_all(app, connection, user_id, None)).await?;
     let body = EndedResponse { status: "success", message: "Logged out everywhere", sessions_ended };
     let mut response = respond::ok(&body);
     cookies::clear(response.headers_mut(), &shared.app.config.cookies);
@@ -122,9 +118,7 @@ pub async fn log_out_others(
 ) -> Result<HttpResponse, Failure> {
     let (user_id, session_id) = (who.user_id, who.session_id);
     let sessions_ended = shared
-        .blocking(&request, move |app, connection| {
-            sessions::end_all(app, connection, user_id, Some(session_id), RevokedReason::Logout)
-        })
+        .blocking(&request, move |app, connection| sessions::end_all(app, connection, user_id, Some(session_id)))
         .await?;
     Ok(respond::ok(&EndedResponse { status: "success", message: "Logged out everywhere else", sessions_ended }))
 }

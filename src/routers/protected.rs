@@ -57,6 +57,6 @@ pub async fn show_admin(
     who: SignedIn,
 ) -> Result<HttpResponse, Failure> {
     let id = who.user_id;
-    let admin = shared.blocking(&request, move |_, connection| account::load_admin(connection, id)).await?;
+    let admin = shared.blocking(&request, move |app, connection| account::load_admin(app, connection, id)).await?;
     Ok(respond::ok(&MessageResponse::new(format!("Welcome to the admin panel, {}!", admin.display_name()))))
 }

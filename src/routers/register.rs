@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::models::user::User;
 use crate::schemas::{Problem, RegisterRequest, RegisterResponse, UserResponse};
 use crate::services::register::{self, Input, Registering};
-use crate::types::Role;
+use crate::types::{Event, EventName, Role};
 
 /// Registers a user.
 ///
@@ -52,6 +52,18 @@ pub async fn register_user(
 
 /// Adds a user, with the hash made on the hashing pool.
 pub async fn add_user(shared: &Shared, request: &HttpRequest, input: Input) -> Result<User, Error> {
+    let added = try_add_user(shared, request, input).await;
+    let reason = match &added {
+        Err(Error::UsernameTaken) => "username_taken",
+        Err(Error::EmailTaken) => "email_taken",
+        _ => return added,
+    };
+    // Many of them are somebody who looks for accounts.
+    shared.note(request, &Event::failure(EventName::UserRegistered, reason));
+    added
+}
+
+async fn try_add_user(shared: &Shared, request: &HttpRequest, input: Input) -> Result<User, Error> {
     let registering = Registering::parse(input)?;
     let wanted = registering.clone();
     shared.blocking(request, move |_, connection| wanted.check_free(connection)).await?;

@@ -117,6 +117,7 @@ pub fn log_context(request: &HttpRequest) -> logging::Context {
     logging::Context {
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         address: address(request).map(|address| address.to_string()).unwrap_or_default(),
+        actor: None,
     }
 }
 

@@ -12,6 +12,7 @@ use super::sign_in::{SignIn, sign_in};
 use super::{body, cross_site, request};
 use crate::app::App;
 use crate::error::Error;
+use crate::logging;
 use crate::models::client::Client;
 use crate::models::session::FIRST_PARTY;
 use crate::schemas::{FormProblem, FormProblemDetail, TokenProblem, TokenResponse};
@@ -81,7 +82,7 @@ pub async fn create_token(
     Ok(match grant {
         Grant::Password => password_grant(&shared, &request, &form, dialect, client_id).await?,
         Grant::ClientCredentials => match caller {
-            Caller::Client(client) => client_grant(&shared, &client, &form)?,
+            Caller::Client(client) => client_grant(&shared, &request, &client, &form)?,
             Caller::Public => Unproven::Wrong.response(),
         },
         Grant::RefreshToken => refresh_grant(&shared, &request, &form, client_id).await?,
@@ -224,8 +225,11 @@ fn fields_refused(detail: Vec<FormProblemDetail>) -> HttpResponse {
 }
 
 /// A client's own token. There is nothing to refresh: the client asks again.
-fn client_grant(shared: &Shared, client: &Client, form: &Form) -> Result<HttpResponse, Error> {
-    Ok(match client_token::issue(&shared.app, client, form.get("scope"), form.get("audience"))? {
+fn client_grant(shared: &Shared, request: &HttpRequest, client: &Client, form: &Form) -> Result<HttpResponse, Error> {
+    let issued = logging::within(request::log_context(request), || {
+        client_token::issue(&shared.app, client, form.get("scope"), form.get("audience"))
+    });
+    Ok(match issued? {
         Ok(ClientAccessToken { text, claims }) => respond::ok(&TokenResponse {
             expires_in: claims.exp - claims.iat,
             expires_at: Timestamp::from_unix_seconds(claims.exp).to_iso8601(),

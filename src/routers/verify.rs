@@ -1,15 +1,17 @@
 //! GET /verify: whether a request is signed in, asked by gateways and backends.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::extract::SignedIn;
 use super::request;
 use super::respond::Failure;
+use super::shared::Shared;
 use crate::error::Error;
 use crate::schemas::Problem;
 use crate::services::authenticate::Identity;
+use crate::types::{Event, EventName};
 
 static USER_ID: HeaderName = HeaderName::from_static("x-auth-user-id");
 static USERNAME: HeaderName = HeaderName::from_static("x-auth-username");
@@ -41,8 +43,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn verify_request(request: HttpRequest, who: SignedIn) -> Result<HttpResponse, Failure> {
+pub async fn verify_request(
+    shared: web::Data<Shared>,
+    request: HttpRequest,
+    who: SignedIn,
+) -> Result<HttpResponse, Failure> {
     if request.match_info().get("role").is_some_and(|role| role != who.role.as_str()) {
+        let event = Event::refused(EventName::AccessRefused).reason("role_required");
+        shared.note(&request, &event.subject(who.user_id).session(who.session_id));
         return Err(Error::RoleRequired.into());
     }
     let mut response = HttpResponse::Ok().finish();

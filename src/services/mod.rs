@@ -1,6 +1,7 @@
 //! The rules: plain synchronous functions from `&App` and input to a result, without HTTP.
 
 pub mod account;
+pub mod audit;
 pub mod authenticate;
 pub mod client_token;
 pub mod clients;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one home of bcrypt")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bcrypt::{HashParts, Version};
@@ -27,6 +29,14 @@ const MAX_CHARACTERS: usize = 128;
 /// Fewer guesses than this, by zxcvbn's estimate, and a new password is refused.
 const MIN_GUESSES: u64 = 100_000;
 
+/// Rounds of bcrypt that this process worked.
+static ROUNDS: AtomicU64 = AtomicU64::new(0);
+
+/// Rounds of bcrypt that this process worked, 2^cost for each hash: what sign-ins cost, the same for all that are refused.
+pub fn rounds_worked() -> u64 {
+    ROUNDS.load(Ordering::Relaxed)
+}
+
 /// What checking a password found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
@@ -37,7 +47,7 @@ pub struct Checked {
 }
 
 enum Stored<'a> {
-    BcryptSha256 { cost: u32, salt: &'a str, digest: &'a str },
+    BcryptSha256 { cost: u32, salt: &'a str, raw_salt: [u8; 16], digest: &'a str },
     Bcrypt { cost: u32 },
     Unknown,
 }
@@ -49,9 +59,10 @@ fn parse(stored: &str) -> Stored<'_> {
             && let Ok(cost) = cost.parse()
             && COSTS.contains(&cost)
             && salt.len() == 22
-            && digest.len() == 31
+            // bcrypt's own parser turns the salt's text into bytes.
+            && let Ok(whole) = format!("$2b${cost:02}${salt}{digest}").parse::<HashParts>()
         {
-            return Stored::BcryptSha256 { cost, salt, digest };
+            return Stored::BcryptSha256 { cost, salt, raw_salt: whole.get_salt_raw(), digest };
         }
     } else if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix))
         && let Ok(parts) = stored.parse::<HashParts>()
@@ -80,10 +91,14 @@ pub fn dummy(cost: u32) -> String {
 /// stored hash is cheaper; an unreadable hash is checked like a dummy and never right.
 pub fn check(password: &Password, stored: &str, cost: u32) -> Result<Checked, Error> {
     let (correct, stored_cost, upgrade) = match parse(stored) {
-        Stored::BcryptSha256 { cost: stored_cost, salt, digest } => {
-            (check_bcrypt_sha256(password, stored_cost, salt, digest)?, stored_cost, stored_cost < cost)
+        Stored::BcryptSha256 { cost: stored_cost, salt, raw_salt, digest } => {
+            let computed = bcrypt_with(&prehash(password, salt), stored_cost, raw_salt)?;
+            let computed = computed.format_for_version(Version::TwoB);
+            let computed = computed.get(29..).unwrap_or_default();
+            (computed.as_bytes().ct_eq(digest.as_bytes()).into(), stored_cost, stored_cost < cost)
         }
         Stored::Bcrypt { cost: stored_cost } => {
+            count_rounds(stored_cost);
             let correct = bcrypt::verify(password.expose(), stored).map_err(failed)?;
             // Of a longer password only the first 72 bytes were checked: the rest is not known to be right.
             (correct, stored_cost, password.expose().len() <= BCRYPT_MAX_BYTES)
@@ -103,18 +118,13 @@ pub fn check(password: &Password, stored: &str, cost: u32) -> Result<Checked, Er
     Ok(Checked { correct, rehash })
 }
 
-fn check_bcrypt_sha256(password: &Password, cost: u32, salt: &str, digest: &str) -> Result<bool, Error> {
-    // bcrypt's own parser turns the salt's text into bytes; the digest here is only there to make a whole.
-    let whole = format!("$2b${cost:02}${salt}{digest}");
-    let Ok(parts) = whole.parse::<HashParts>() else { return Ok(false) };
-    let computed = bcrypt_with(&prehash(password, salt), cost, parts.get_salt_raw())?;
-    let computed = computed.format_for_version(Version::TwoB);
-    let computed = computed.get(29..).unwrap_or_default();
-    Ok(computed.as_bytes().ct_eq(digest.as_bytes()).into())
+fn bcrypt_with(password: &str, cost: u32, salt: [u8; 16]) -> Result<HashParts, Error> {
+    count_rounds(cost);
+    bcrypt::hash_with_salt(password, cost, salt).map_err(failed)
 }
 
-fn bcrypt_with(password: &str, cost: u32, salt: [u8; 16]) -> Result<HashParts, Error> {
-    bcrypt::hash_with_salt(password, cost, salt).map_err(failed)
+fn count_rounds(cost: u32) {
+    ROUNDS.fetch_add(1 << cost, Ordering::Relaxed);
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

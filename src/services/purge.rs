@@ -1,10 +1,10 @@
-//! Deleting sessions that ended long ago, and counters of the throttle that are forgotten.
+//! Deleting sessions that ended long ago, counters of the throttle that are forgotten, and old events.
 
 use std::time::Duration;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::models::{AnyConnection, purge, session, throttle};
+use crate::models::{AnyConnection, audit, purge, session, throttle};
 
 /// Ended sessions stay so long, for whoever asks why.
 const KEPT: Duration = Duration::from_secs(86_400);
@@ -37,6 +37,11 @@ pub fn purge(app: &App, pause: impl Fn(Duration) -> bool) -> Result<usize, Error
     })?;
     in_steps(app, &pause, |connection, rows| {
         let deleted = throttle::delete_forgotten(connection, now, rows)?;
+        Ok((deleted, is_all(deleted, rows)))
+    })?;
+    let before = now.minus(app.config.audit.retention);
+    in_steps(app, &pause, |connection, rows| {
+        let deleted = audit::delete_older(connection, before, rows)?;
         Ok((deleted, is_all(deleted, rows)))
     })?;
     let total = expired + idle;

@@ -23,7 +23,10 @@
 mod access_tokens;
 mod app;
 mod architecture;
+mod attacks;
+mod audit;
 mod bearer;
+mod canary;
 mod client_credentials;
 mod clients;
 mod command_line;
@@ -33,6 +36,7 @@ mod cross_site;
 mod database;
 mod docs;
 mod faults;
+mod floods;
 mod forge;
 mod gateway;
 mod http;

@@ -104,7 +104,7 @@ mod moment {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Timestamp::from_iso8601(&text).ok_or_else(|| serde::de::Error::custom("a time is ISO 8601, with its offset"))
+        Timestamp::parse_iso8601(&text).ok_or_else(|| serde::de::Error::custom("a time is ISO 8601, with its offset"))
     }
 }
 

@@ -42,6 +42,12 @@ impl RefreshKeys {
         hmac_sha256(&hmac_sha256(secret, purpose), message)
     }
 
+    /// The tags of a message under all of the keys, the signing one's first.
+    pub fn tags(&self, purpose: &[u8], message: &[u8]) -> Vec<[u8; 32]> {
+        let tag = |secret: &Secret| hmac_sha256(&hmac_sha256(secret.expose(), purpose), message);
+        self.keys.iter().map(|(_, secret)| tag(secret)).collect()
+    }
+
     /// Whether this is the tag of that message under any of the keys.
     pub fn is_tag(&self, purpose: &[u8], message: &[u8], tag: &[u8]) -> bool {
         self.keys.iter().any(|(_, secret)| {

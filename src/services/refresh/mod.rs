@@ -10,15 +10,16 @@ pub use self::outcome::{
 };
 
 use self::decision::{Decision, Phase, Presented, State, decide, is_inside, is_predecessor};
+use super::audit;
 use super::refresh_token::{RefreshToken, Unusable};
-use super::tokens;
+use super::{sessions, tokens};
 use crate::app::App;
 use crate::config::OnTheft;
 use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::session::{self, RevokedReason, Session};
 use crate::models::user::User;
-use crate::types::{Instant, SessionId, Timestamp, random_bytes};
+use crate::types::{Event, EventName, Instant, SessionId, Timestamp, random_bytes};
 
 /// How often a statement that changed no row makes the engine read and decide again.
 const REREADS: usize = 3;
@@ -145,9 +146,9 @@ fn check(
     use subtle::ConstantTimeEq;
     if !bool::from(token.secret_hash().ct_eq(session.secret_hash.as_slice())) {
         // The MAC is ours and the secret is not: somebody has the refresh key, or the database is another one.
-        log::error!(
-            event = "refresh_secret_mismatch", outcome = "refused", session:% = session.id;
-            "a refresh token with our MAC and another session's secret"
+        audit::note(
+            app,
+            &Event::refused(EventName::RefreshSecretMismatch).subject(session.user_id).session(session.id),
         );
         return Ok(Err(Refused::Invalid));
     }
@@ -165,16 +166,31 @@ fn check(
     match user {
         Some(user) if !user.disabled => Ok(Ok(user)),
         _ => {
-            if session::revoke(connection, session.id, RevokedReason::Disabled)? == 1 {
-                app.revocations.add_session(session.id, RevokedReason::Disabled, now);
-                log::info!(
-                    event = "session_ended", outcome = "success", reason = "disabled", session:% = session.id;
-                    "a session of a disabled user ended"
-                );
-            }
+            end_recorded(app, connection, session, RevokedReason::Disabled, None)?;
             Ok(Err(Refused::Disabled))
         }
     }
+}
+
+/// Ends one session, with its event: the one writer whose statement changed the row gets true.
+fn end_recorded(
+    app: &App,
+    connection: &mut AnyConnection,
+    session: &Session,
+    reason: RevokedReason,
+    event: Option<Event>,
+) -> Result<bool, Error> {
+    let ended = audit::recorded(connection, |connection, events| {
+        let ended = session::revoke(connection, session.id, reason)? == 1;
+        if ended {
+            events.extend(event.or_else(|| sessions::ended(session.user_id, &[session.id], reason)));
+        }
+        Ok(ended)
+    })?;
+    if ended {
+        sessions::note_revoked(app, &[session.id], reason);
+    }
+    Ok(ended)
 }
 
 /// One token, the session it belongs to as just read, and what is needed to answer.
@@ -223,18 +239,17 @@ impl Exchange<'_> {
                 if session::fast_forward(connection, id, seen, self.token.generation)? == 0 {
                     return Ok(None);
                 }
-                log::error!(
-                    event = "session_fast_forward", outcome = "success", session:% = id, generation = seen,
-                    presented_generation = self.token.generation;
-                    "critical: the database lost commits; a session caught up with its token"
-                );
+                audit::note(self.app, &self.event(Event::success(EventName::SessionFastForward)));
                 self.access_only(Verdict::FastForward, Echo::Presented)?
             }
             Decision::Theft => {
-                if session::revoke(connection, id, RevokedReason::Reuse)? == 0 {
+                let event = self.event(Event::refused(EventName::RefreshTokenReuse));
+                if !end_recorded(self.app, connection, &self.session, RevokedReason::Reuse, Some(event))? {
                     return Ok(None);
                 }
-                self.report_theft(connection)?;
+                if self.app.config.sessions.on_theft == OnTheft::User {
+                    self.end_the_others(connection)?;
+                }
                 return Ok(Some(Err(Refused::Theft)));
             }
         };
@@ -257,19 +272,24 @@ impl Exchange<'_> {
         );
     }
 
-    fn report_theft(&self, connection: &mut AnyConnection) -> Result<(), Error> {
-        let id = self.session.id;
-        self.app.revocations.add_session(id, RevokedReason::Reuse, self.now);
-        log::warn!(
-            event = "refresh_token_reuse", outcome = "revoked", session:% = id, subject:% = self.user.id,
-            generation = self.session.generation, presented_generation = self.token.generation;
-            "a refresh token was used after its successor: the session ended"
-        );
-        if self.app.config.sessions.on_theft == OnTheft::User {
-            for other in session::revoke_all_of(connection, self.user.id, None, RevokedReason::Reuse)? {
-                self.app.revocations.add_session(other, RevokedReason::Reuse, self.now);
-            }
-        }
+    /// What is told of a token whose generation is not its session's.
+    fn event(&self, event: Event) -> Event {
+        event
+            .subject(self.user.id)
+            .session(self.session.id)
+            .detail("generation", self.session.generation)
+            .detail("presented_generation", self.token.generation)
+    }
+
+    /// A transaction of its own: two thefts at once would wait for each other's session.
+    fn end_the_others(&self, connection: &mut AnyConnection) -> Result<(), Error> {
+        const REASON: RevokedReason = RevokedReason::Reuse;
+        let ended = audit::recorded(connection, |connection, events| {
+            let ended = session::revoke_all_of(connection, self.user.id, None, REASON)?;
+            events.extend(sessions::ended(Some(self.user.id), &ended, REASON));
+            Ok(ended)
+        })?;
+        sessions::note_revoked(self.app, &ended, REASON);
         Ok(())
     }
 
