@@ -18,11 +18,17 @@ pub(super) enum Command {
         /// EdDSA or ES256.
         #[arg(long)]
         alg: SigningAlgorithm,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Add a key pair of Ed25519 or P-256 that something else made; it does not sign yet.
     Import {
         /// A PEM file, PKCS#8 and not encrypted.
         file: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Let the newest key pair sign.
     Rotate {
@@ -61,17 +67,17 @@ pub(super) fn run(overrides: &Overrides, command: Command) -> Result<(), Failure
     let directory = KeyDirectory::new(&config.keys_dir);
     let now = Clock::default().now();
     match command {
-        Command::Generate { alg } => {
+        Command::Generate { alg, json } => {
             let entry = signing_keys::generate(&directory, alg, now)?;
             record(overrides, "generated", &entry.kid);
-            print_added(&entry)
+            print_added(&entry, json)
         }
-        Command::Import { file } => {
+        Command::Import { file, json } => {
             let failed = |error| Failure::Failed(format!("{} cannot be read: {error}", file.display()));
             let pem = std::fs::read(&file).map_err(failed)?;
             let entry = signing_keys::import(&directory, &pem, now)?;
             record(overrides, "imported", &entry.kid);
-            print_added(&entry)
+            print_added(&entry, json)
         }
         Command::Rotate { alg } => match signing_keys::rotate(&directory, alg, now)? {
             Some(entry) => {
@@ -114,7 +120,11 @@ fn record(overrides: &Overrides, act: &'static str, kid: &str) {
     }
 }
 
-fn print_added(entry: &Entry) -> Result<(), Failure> {
+fn print_added(entry: &Entry, json: bool) -> Result<(), Failure> {
+    if json {
+        let (alg, created_at) = (entry.alg.as_str(), entry.created_at.to_iso8601());
+        return print_line(json!({"kid": entry.kid, "alg": alg, "created_at": created_at}));
+    }
     print_line(format_args!("{} verifies from now on, by {}.", entry.kid, entry.alg))?;
     print_line("It signs after `tacit keys rotate`; leave backends a minute to fetch it.")
 }

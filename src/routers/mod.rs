@@ -16,6 +16,8 @@ mod metadata;
 mod observe;
 mod operations;
 mod pages;
+#[doc(hidden)]
+pub mod parsers;
 mod protected;
 mod refresh;
 mod register;

@@ -50,6 +50,9 @@ fn add(directory: &KeyDirectory, pair: &KeyPair, now: Timestamp) -> Result<Entry
         if index.find(&entry.kid).is_some() {
             return Err(Error::bad_request(format!("{} is there already", entry.kid)));
         }
+        if index.keys.len() >= Index::MAX_KEYS {
+            return Err(Error::bad_request(format!("there are {} keys already; retire some", Index::MAX_KEYS)));
+        }
         // The file first: an index never names what is not there.
         directory.write_pem(pair)?;
         index.keys.push(entry.clone());

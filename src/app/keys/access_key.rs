@@ -180,7 +180,8 @@ mod tests {
         let good = KeyPair::generate(SigningAlgorithm::EdDsa).unwrap().to_pem().expose().to_vec();
         let refused = |text: &[u8]| KeyPair::from_pem(text).err().expect("a refusal");
         assert_eq!(refused(b""), "holds no private key");
-        assert_eq!(refused(b"-----BEGIN PRIVATE KEY-----\n"), "is no PEM file");
+        assert_eq!(refused(b"-----BEGIN PRIVATE KEY-----\n"), "holds no private key");
+        assert_eq!(refused(b"-----BEGIN PRIVATE KEY-----\n!!\n-----END PRIVATE KEY-----\n"), "is no PEM file");
         assert_eq!(refused(&pem("PUBLIC KEY", &[1])), "holds no private key");
         assert_eq!(refused(&pem("PRIVATE KEY", &[1])), "holds no private key of Ed25519 or P-256");
         assert_eq!(

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use prometheus::IntCounter;
 
 use super::directory::{Contents, Snapshot};
@@ -12,10 +12,11 @@ use crate::error::Error;
 use crate::types::{Clock, Instant, PublicKey, Secret, SigningAlgorithm};
 
 /// How often every replica reads the index again.
-const READ_EVERY: Duration = Duration::from_millis(500);
+const READ_EVERY: Duration = Duration::from_millis(250);
 
-/// How long a replica has to hold a key before it signs with it: twice as long as another may need to learn of it.
-const SETTLING: Duration = Duration::from_secs(1);
+/// How long a replica has to hold a key before it signs with it: another reads it within [`READ_EVERY`], and one that was
+/// held up has a second more. Both together stay below the two seconds that a rotation may take.
+const SETTLING: Duration = Duration::from_millis(1250);
 
 /// A key younger than this may be one that some replica did not read yet, whatever the hosts' clocks say.
 const YOUNG: Duration = Duration::from_secs(60);
@@ -93,21 +94,26 @@ impl AccessKeys {
         })
     }
 
-    fn current(&self) -> Arc<KeySet> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    /// The set is held no longer than a look takes.
+    fn look<T>(&self, look: impl FnOnce(&KeySet) -> T) -> T {
+        look(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn known(&self, kid: &str) -> Option<Arc<AccessKey>> {
+        self.look(|set| set.keys.get(kid).cloned())
     }
 
     /// How long a replica that starts has to wait before it may sign: other replicas may not have read a new key yet.
     pub fn settling(&self) -> Result<Duration, Error> {
         let Contents { index, .. } = self.directory.read()?;
         let signing = index.signing.as_deref().and_then(|kid| index.find(kid));
-        let is_young = |created_at: crate::types::Timestamp| created_at.plus(YOUNG) > self.clock.now();
-        Ok(if signing.is_some_and(|entry| is_young(entry.created_at)) { SETTLING } else { Duration::ZERO })
+        let is_young = signing.is_some_and(|entry| entry.created_at.plus(YOUNG) > self.clock.now());
+        Ok(if is_young { SETTLING } else { Duration::ZERO })
     }
 
     /// The key that signs tokens for an audience: of HS256 each audience has its own, since who verifies can sign.
     pub fn signing(&self, audience: &str) -> Result<Arc<AccessKey>, Error> {
-        let signing = Arc::clone(&self.current().signing);
+        let signing = self.look(|set| Arc::clone(&set.signing));
         if signing.audience.as_deref().is_none_or(|own| own == audience) {
             return Ok(signing);
         }
@@ -116,7 +122,7 @@ impl AccessKeys {
 
     /// What signs now.
     pub fn signing_algorithm(&self) -> SigningAlgorithm {
-        self.current().signing.algorithm
+        self.look(|set| set.signing.algorithm)
     }
 
     /// Whether the key of this id is the one that signs for its audience.
@@ -127,31 +133,29 @@ impl AccessKeys {
 
     /// Every key that verifies, without those of other audiences.
     pub fn all(&self) -> Vec<Arc<AccessKey>> {
-        self.current().keys.values().cloned().collect()
+        self.look(|set| set.keys.values().cloned().collect())
     }
 
     /// The keys that everybody may know the public half of.
     pub fn published(&self) -> Vec<Arc<AccessKey>> {
-        self.current().published.clone()
+        self.look(|set| set.published.clone())
     }
 
     /// The key of this exact id, if it may sign for `tokens.audience`. For an unknown one the directory is read again,
     /// at most once a second.
     pub fn find(&self, kid: &str) -> Option<Arc<AccessKey>> {
-        let found = self.current().keys.get(kid).cloned();
+        let found = self.known(kid);
         if found.is_some() || !PublicKey::is_thumbprint(kid) {
             return found;
         }
         // Who comes while another one looks wants to know what it found.
         let mut reading = self.reading.try_lock_for(PATIENCE)?;
-        if let Some(found) = self.current().keys.get(kid) {
-            return Some(Arc::clone(found));
-        }
-        if !is_due(&mut reading.looked, self.clock.instant()) {
-            return None;
+        let found = self.known(kid);
+        if found.is_some() || !is_due(&mut reading.looked, self.clock.instant()) {
+            return found;
         }
         self.read(&mut reading);
-        self.current().keys.get(kid).cloned()
+        self.known(kid)
     }
 
     /// The key of another audience, if this replica knows that audience.
@@ -188,7 +192,7 @@ impl AccessKeys {
         self.read(&mut self.reading.lock());
     }
 
-    fn read(&self, reading: &mut MutexGuard<'_, Reading>) {
+    fn read(&self, reading: &mut Reading) {
         let failed = match self.take_in(reading) {
             Ok(()) => {
                 if reading.problem.take().is_some() {
@@ -225,7 +229,7 @@ impl AccessKeys {
             .iter()
             .map(|key| (key.kid.clone(), reading.seen.get(&key.kid).copied().unwrap_or(Some(now))))
             .collect();
-        let before = self.current();
+        let before = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         let wanted = contents.index.signing.clone();
         let settled = wanted.as_ref().is_none_or(|kid| {
             let since = seen.get(kid).copied().flatten();

@@ -14,6 +14,12 @@ const INDEX: &str = "index.json";
 /// Held by whoever changes the index.
 const LOCK: &str = "index.lock";
 
+/// Ends the name of a file that is not whole yet; it begins with a dot.
+const TEMPORARY: &str = ".new";
+
+/// More files than this are not looked at.
+const MAX_FILES: usize = 1000;
+
 /// No file of ours is larger, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -22,7 +28,7 @@ const LOCK_TRIES: u32 = 250;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// An index is replaced while its files are read; once more often than that, something else is wrong.
-const READ_TRIES: u32 = 3;
+const READ_TRIES: u32 = 10;
 
 /// `tokens.keys_dir`: a PEM file for each key pair, and one index.
 pub struct KeyDirectory {
@@ -120,7 +126,7 @@ impl KeyDirectory {
     }
 
     fn holds_pems(&self) -> bool {
-        let files = fs::read_dir(&self.path).into_iter().flatten().filter_map(Result::ok).take(1000);
+        let files = fs::read_dir(&self.path).into_iter().flatten().filter_map(Result::ok).take(MAX_FILES);
         files.into_iter().any(|file| Path::new(&file.file_name()).extension().is_some_and(|end| end == "pem"))
     }
 
@@ -159,6 +165,7 @@ impl KeyDirectory {
         let failed = |error: io::Error| self.unwritable(&error);
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
         let _lock = self.lock()?;
+        self.sweep().map_err(failed)?;
         let text = self.read_index()?;
         let mut index = self.parse_index(text.as_deref())?;
         let outcome = change(&mut index)?;
@@ -200,9 +207,21 @@ impl KeyDirectory {
         Err(Error::Keys(format!("{} is held by another `tacit keys`; try again when it has ended", path.display())))
     }
 
+    /// Removes what a killed `tacit keys` left half done, which may be a private key; under the lock nobody else writes.
+    fn sweep(&self) -> io::Result<()> {
+        for file in fs::read_dir(&self.path)?.take(MAX_FILES) {
+            let file = file?;
+            let name = file.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(TEMPORARY)) {
+                fs::remove_file(file.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a whole file in another's place: after a crash it is the old one or the new one.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.path.join(format!(".{:016x}.new", u64::from_ne_bytes(random_bytes())));
+        let temporary = self.path.join(format!(".{:016x}{TEMPORARY}", u64::from_ne_bytes(random_bytes())));
         let written = (|| {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             file.write_all(bytes)?;
@@ -229,4 +248,83 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is larger than any file of ours"));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::app::keys::Entry;
+    use crate::types::{SigningAlgorithm, Timestamp};
+
+    fn add(directory: &KeyDirectory) -> String {
+        let pair = KeyPair::generate(SigningAlgorithm::EdDsa).unwrap();
+        let (kid, created_at) = (pair.public.thumbprint(), Timestamp::from_unix_seconds(0));
+        let entry = Entry { kid: kid.clone(), alg: SigningAlgorithm::EdDsa, created_at, signed_until: None };
+        let added = directory.update(|index| {
+            directory.write_pem(&pair)?;
+            index.keys.push(entry);
+            Ok(())
+        });
+        added.unwrap();
+        kid
+    }
+
+    fn remove(directory: &KeyDirectory, kid: &str) {
+        let removed = directory.update(|index| {
+            index.keys.retain(|entry| entry.kid != kid);
+            Ok(())
+        });
+        removed.and_then(|()| directory.remove_pem(kid)).unwrap();
+    }
+
+    #[test]
+    fn who_reads_while_keys_come_and_go_reads_a_whole_directory_each_time() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = KeyDirectory::new(&home.path().join("below/keys"));
+        let stays = add(&directory);
+        let done = AtomicBool::new(false);
+        let reads = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut reads = 0;
+                while !done.load(Ordering::Relaxed) && reads < 1_000_000 {
+                    let contents = directory.read().unwrap();
+                    assert_eq!(contents.keys.len(), contents.index.keys.len());
+                    assert!(contents.index.find(&stays).is_some());
+                    reads += 1;
+                }
+                reads
+            });
+            let writers = [(); 3].map(|()| {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        remove(&directory, &add(&directory));
+                    }
+                })
+            });
+            let ended = writers.map(std::thread::ScopedJoinHandle::join);
+            done.store(true, Ordering::Relaxed);
+            assert!(ended.iter().all(Result::is_ok));
+            reader.join().unwrap()
+        });
+        assert!(reads > 10, "{reads}");
+        let names: Vec<_> =
+            fs::read_dir(home.path().join("below/keys")).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 3, "the key, the index and its lock: {names:?}");
+    }
+
+    #[test]
+    fn a_change_that_fails_changes_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = KeyDirectory::new(home.path());
+        add(&directory);
+        let before = fs::read(directory.index_path()).unwrap();
+        let failed = directory.update(|index| {
+            index.keys.clear();
+            Err::<(), _>(Error::bad_request("no"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(directory.index_path()).unwrap(), before);
+    }
 }

@@ -2,9 +2,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::types::{PublicKey, SigningAlgorithm, Timestamp};
 
-/// More keys than this are a mistake.
-const MAX_KEYS: usize = 64;
-
 /// What the index file says: which key pair signs, and which verify.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,11 +30,14 @@ pub struct Entry {
 }
 
 impl Index {
+    /// More keys than this are a mistake.
+    pub const MAX_KEYS: usize = 64;
+
     /// Reads a file's text; the error ends the sentence "the file ..".
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let index: Self = serde_json::from_slice(text).map_err(|error| format!("is no index of keys ({error})"))?;
-        if index.keys.len() > MAX_KEYS {
-            return Err(format!("names more than {MAX_KEYS} keys"));
+        if index.keys.len() > Self::MAX_KEYS {
+            return Err(format!("names more than {} keys", Self::MAX_KEYS));
         }
         for (position, entry) in index.keys.iter().enumerate() {
             if !PublicKey::is_thumbprint(&entry.kid) {
@@ -169,7 +169,7 @@ mod tests {
         }
         let twice = Index { signing: None, keys: vec![entry("a"), entry("a")] };
         assert!(Index::parse(twice.to_text().as_bytes()).unwrap_err().contains("twice"));
-        let many = Index { signing: None, keys: vec![entry("a"); MAX_KEYS + 1] };
+        let many = Index { signing: None, keys: vec![entry("a"); Index::MAX_KEYS + 1] };
         assert!(Index::parse(many.to_text().as_bytes()).unwrap_err().contains("more than"));
     }
 }

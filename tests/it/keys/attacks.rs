@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{access_token, new_signing, pem_path, published, rotate, signed_by, token_by, wait_signing};
+use super::{access_token, generate, pem_path, published, rotate, signed_by, token_by, wait_signing};
 use crate::access_tokens::{accepted, assert_invalid, refused, with};
 use crate::app::{Setup, Tacit};
 use crate::forge::{self, OTHER_SECRET, SECRET, encode};
@@ -42,9 +42,10 @@ impl Keys {
     async fn start() -> Self {
         let tacit = Setup::default().set("tokens.secret", SECRET).start().await;
         tacit.register("ada").await;
-        let ed_kid = new_signing(&tacit.home, "EdDSA");
+        let (ed_kid, ec_kid) = (generate(&tacit.home, "EdDSA"), generate(&tacit.home, "ES256"));
+        rotate(&tacit.home, "EdDSA");
         let ed_token = token_by(&tacit, "ada", "EdDSA").await;
-        let ec_kid = new_signing(&tacit.home, "ES256");
+        rotate(&tacit.home, "ES256");
         let ec_token = token_by(&tacit, "ada", "ES256").await;
         let der = |kid: &str| {
             let text = std::fs::read(pem_path(&tacit.home, kid)).expect("a PEM file");

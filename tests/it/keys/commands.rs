@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -166,6 +167,41 @@ fn many_who_generate_at_once_lose_nothing() {
     named.sort();
     assert_eq!(made, named);
     assert_eq!(std::fs::read_dir(keys_dir(&home)).unwrap().count(), 8 + 2, "the keys, the index and its lock");
+}
+
+#[test]
+fn a_command_that_is_killed_leaves_a_whole_index_and_the_next_one_tidies_up() {
+    let home = Home::new();
+    generate(&home, "EdDSA");
+    for round in 0..30 {
+        let mut command = tacit_command(&home, None);
+        command.args(["keys", "generate", "--alg", "EdDSA"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the binary");
+        // Somewhere between its start and its end.
+        std::thread::sleep(Duration::from_micros(1000 * (round % 15) + 300));
+        child.kill().expect("a child");
+        child.wait().expect("an end");
+        assert!(!listed(&home).is_empty(), "{round}");
+    }
+    let left = keys_dir(&home).join(".0123456789abcdef.new");
+    std::fs::write(&left, "half a private key").unwrap();
+    let kid = generate(&home, "ES256");
+    assert!(!left.exists());
+    rotate(&home, "ES256");
+    assert_eq!(index(&home)["signing"], json!(kid));
+}
+
+#[test]
+fn there_are_never_more_keys_than_a_replica_reads() {
+    let home = Home::new();
+    let settled = |count: usize| index(&home)["keys"].as_array().unwrap().len() == count;
+    for count in 1..=64 {
+        generate(&home, "EdDSA");
+        assert!(settled(count));
+    }
+    let complaint = fails(&home, &["keys", "generate", "--alg", "EdDSA"], "", 1);
+    assert!(complaint.contains("retire some") && settled(64), "{complaint}");
+    done(&home, &["keys", "list"], "");
 }
 
 #[test]

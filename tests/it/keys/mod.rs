@@ -11,11 +11,11 @@ mod trouble;
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::{Home, Tacit, eventually};
 use crate::command_line::{done, json as parsed};
-use crate::shapes::part;
+use crate::shapes::{members, part};
 
 /// Where a home's key pairs lie.
 fn keys_dir(home: &Home) -> PathBuf {
@@ -36,8 +36,9 @@ fn index(home: &Home) -> Value {
 
 /// Makes a key pair; its id.
 fn generate(home: &Home, alg: &str) -> String {
-    let printed = done(home, &["keys", "generate", "--alg", alg], "");
-    printed.split_whitespace().next().expect("an id").to_owned()
+    let made = parsed(&done(home, &["keys", "generate", "--alg", alg, "--json"], ""));
+    assert_eq!((members(&made), &made["alg"]), (vec!["alg", "created_at", "kid"], &json!(alg)));
+    made["kid"].as_str().expect("an id").to_owned()
 }
 
 /// Lets the newest of an algorithm sign.

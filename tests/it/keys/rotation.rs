@@ -6,14 +6,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::signature::Ed25519KeyPair;
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use super::{access_token, new_signing, rotate, signed_by, wait_signing};
+use super::{access_token, generate, new_signing, pem_path, rotate, signed_by, wait_signing};
 use crate::access_tokens::accepted;
 use crate::app::{Home, Setup, Tacit};
 use crate::forge::encode;
 use crate::jar::{ACCESS, Jar};
+use crate::shapes::part;
 
 /// Requests that one client sends at most.
 const MOST: usize = 20_000;
@@ -169,6 +171,25 @@ async fn a_token_of_one_replica_is_good_on_another_that_has_just_started() {
     let token = access_token(&other, "ada").await;
     assert_eq!(signed_by(&token), ("EdDSA".to_owned(), kid));
     assert!(accepted(&one, &token).await && accepted(&other, &token).await);
+}
+
+#[tokio::test]
+async fn a_key_that_a_replica_has_not_met_is_looked_up_before_its_token_is_refused() {
+    let tacit = Tacit::start().await;
+    tacit.register("ada").await;
+    let claims = part(&access_token(&tacit, "ada").await, 1);
+    for _ in 0..5 {
+        let kid = generate(&tacit.home, "EdDSA");
+        // As another replica would that has it already.
+        let pem = std::fs::read(pem_path(&tacit.home, &kid)).unwrap();
+        let pair = Ed25519KeyPair::from_pkcs8(pem::parse(pem).unwrap().contents()).unwrap();
+        let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": kid});
+        let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+        let token = format!("{message}.{}", encode(pair.sign(message.as_bytes())));
+        assert!(accepted(&tacit, &token).await, "{}", tacit.log());
+        // Once a second is how often it looks.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
 }
 
 #[tokio::test]
