@@ -3,6 +3,7 @@
 mod audit;
 mod client;
 mod config;
+mod doctor;
 mod healthcheck;
 mod keys;
 mod migrate;
@@ -77,6 +78,8 @@ enum Command {
     Purge,
     /// Print the OpenAPI document.
     Openapi,
+    /// Look at a live gateway as a client, and say what is wrong with it.
+    Doctor(doctor::Arguments),
     /// Ask the running service whether it is alive; for containers.
     Healthcheck,
 }
@@ -170,6 +173,7 @@ impl Command {
             Self::Audit(arguments) => audit::run(given, arguments),
             Self::Purge => purge::run(given),
             Self::Openapi => openapi::run(given),
+            Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Healthcheck => healthcheck::run(given),
         }
     }
@@ -211,6 +215,16 @@ fn read_password() -> Result<Password, Failure> {
     } else {
         read_line()?
     };
+    parse_password(text)
+}
+
+/// Reads a password that exists already: at a terminal once and unseen, else the first line of standard input.
+fn read_password_once() -> Result<Password, Failure> {
+    let text = if io::stdin().is_terminal() { rpassword::prompt_password("Password: ")? } else { read_line()? };
+    parse_password(text)
+}
+
+fn parse_password(text: String) -> Result<Password, Failure> {
     if text.is_empty() {
         return Err(Failure::Usage(
             "no password given; type it at the prompt or pipe it into standard input".to_owned(),

@@ -103,7 +103,7 @@ fn claimed(request: &HttpRequest, form: &Form) -> Result<Claimed, Unproven> {
 }
 
 /// The id and secret of HTTP Basic. One with an empty id (what Swagger UI sends for a public client) is none.
-fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, Unproven> {
+pub fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, Unproven> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

@@ -56,8 +56,11 @@ async fn end_shown(shared: &Shared, request: &HttpRequest, payload: web::Payload
         Bearer::Token(token) => Some(token.to_owned()),
         Bearer::Absent => None,
     };
-    let sent = body::optional(request, payload, |form| LogoutRequest {
-        refresh_token: form.get("refresh_token").map(str::to_owned),
+    let sent = body::optional(request, payload, |form| {
+        if form.repeated(&["refresh_token"]).is_some() {
+            return Err(Error::bad_request("refresh_token came more than once"));
+        }
+        Ok(LogoutRequest { refresh_token: form.get("refresh_token").map(str::to_owned) })
     })
     .await?;
     let presented = cookies::presented(request, &config.cookies);

@@ -16,6 +16,8 @@ mod metadata;
 mod observe;
 mod operations;
 mod pages;
+#[doc(hidden)]
+pub mod parsers;
 mod protected;
 mod refresh;
 mod register;
@@ -34,12 +36,14 @@ mod verify;
 use actix_web::middleware::Condition;
 use actix_web::web;
 
+pub use cookies::{ACCESS_COOKIES, DEVICE_COOKIES, REFRESH_COOKIES};
 pub use docs::openapi;
 pub use gateway::Mount;
 pub use observe::observe;
 pub use route::{Listener, Policy, Route};
 pub use shared::Shared;
 pub use silent_refresh::{Mode, silent_refresh};
+pub use verify::IDENTITY_HEADERS;
 
 pub use crate::services::refresh::Rotation;
 

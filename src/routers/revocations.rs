@@ -72,8 +72,7 @@ fn wait(query: &str) -> Result<Duration, Error> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// Whether the client has seen this already (RFC 9110, section 13.1.2: compared weakly).
+/// Whether the client has seen this already.
 fn is_known(request: &HttpRequest, recent: &Recent) -> bool {
-    let known = request::header_text(request, &header::IF_NONE_MATCH).unwrap_or_default();
-    known.split(',').any(|tag| tag.trim().trim_start_matches("W/").trim_matches('"') == recent.tag)
+    request::knows(request, &format!("\"{}\"", recent.tag))
 }

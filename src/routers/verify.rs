@@ -13,6 +13,9 @@ use crate::schemas::Problem;
 use crate::services::authenticate::Identity;
 use crate::types::{Event, EventName};
 
+/// What /verify tells an API of who asks, on every yes.
+pub const IDENTITY_HEADERS: [&str; 4] = ["x-auth-user-id", "x-auth-username", "x-auth-roles", "x-auth-session"];
+
 static USER_ID: HeaderName = HeaderName::from_static("x-auth-user-id");
 static USERNAME: HeaderName = HeaderName::from_static("x-auth-username");
 static ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
@@ -86,7 +89,12 @@ fn visible(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::visible;
+    use super::{HeaderName, IDENTITY_HEADERS, ROLES, SESSION, USER_ID, USERNAME, visible};
+
+    #[test]
+    fn the_list_of_identity_headers_is_what_is_set() {
+        assert_eq!(IDENTITY_HEADERS, [&USER_ID, &USERNAME, &ROLES, &SESSION].map(HeaderName::as_str));
+    }
 
     #[test]
     fn names_travel_as_visible_ascii_and_decode_to_one_name_only() {
