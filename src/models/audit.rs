@@ -192,23 +192,3 @@ pub fn list(connection: &mut AnyConnection, filter: &Filter) -> QueryResult<Vec<
     rows.reverse();
     Ok(rows)
 }
-
-/// Deletes at most `rows` events from before `before`; rows that another purge holds are skipped.
-pub fn delete_older(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
-    let _turn = take_turn(connection)?;
-    match connection {
-        AnyConnection::Postgres(postgres) => diesel::sql_query(
-            "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < $1 \
-             ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        )
-        .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(rows)
-        .execute(postgres),
-        AnyConnection::Sqlite(sqlite) => diesel::sql_query(
-            "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < ? ORDER BY at LIMIT ?)",
-        )
-        .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(rows)
-        .execute(sqlite),
-    }
-}

@@ -1,4 +1,4 @@
-//! Deleting sessions that ended long ago, in small steps.
+//! Deleting what nobody needs any more, in small steps.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamp as SqlTimestamp};
@@ -9,24 +9,39 @@ use super::turn::take_turn;
 use crate::types::{SessionId, Timestamp};
 
 /// Deletes at most `rows` sessions whose absolute limit passed before `before`.
-///
-/// On PostgreSQL rows that another replica's purge holds are skipped.
 pub fn delete_expired(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
+    delete_oldest(connection, "sessions", "expires_at", before, rows)
+}
+
+/// Deletes at most `rows` counters of the throttle that were forgotten before `before`.
+pub fn delete_forgotten(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
+    delete_oldest(connection, "throttles", "resets_at", before, rows)
+}
+
+/// Deletes at most `rows` events of the audit trail from before `before`.
+pub fn delete_events(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
+    delete_oldest(connection, "audit_events", "at", before, rows)
+}
+
+/// Deletes the rows whose moment in `column` is the longest ago. Those that another replica's purge holds are skipped.
+fn delete_oldest(
+    connection: &mut AnyConnection,
+    table: &'static str,
+    column: &'static str,
+    before: Timestamp,
+    rows: i64,
+) -> QueryResult<usize> {
     let _turn = take_turn(connection)?;
+    let skipping = if matches!(connection, AnyConnection::Postgres(_)) { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let query = diesel::sql_query(format!(
+        "DELETE FROM {table} WHERE id IN \
+         (SELECT id FROM {table} WHERE {column} < $1 ORDER BY {column} LIMIT $2 {skipping})"
+    ))
+    .bind::<SqlTimestamp, _>(before.as_naive())
+    .bind::<BigInt, _>(rows);
     match connection {
-        AnyConnection::Postgres(postgres) => diesel::sql_query(
-            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 \
-             ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        )
-        .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(rows)
-        .execute(postgres),
-        AnyConnection::Sqlite(sqlite) => diesel::sql_query(
-            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?)",
-        )
-        .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(rows)
-        .execute(sqlite),
+        AnyConnection::Postgres(postgres) => query.execute(postgres),
+        AnyConnection::Sqlite(sqlite) => query.execute(sqlite),
     }
 }
 

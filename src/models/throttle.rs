@@ -1,7 +1,7 @@
 //! The `throttles` table: how often passwords were guessed of late.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text, Timestamp as SqlTimestamp};
+use diesel::sql_types::{BigInt, Text};
 
 use super::connection::AnyConnection;
 use super::schema::{tacit_now, throttles};
@@ -121,24 +121,4 @@ pub fn clear(connection: &mut AnyConnection, ids: Vec<String>) -> QueryResult<us
 pub fn clear_all(connection: &mut AnyConnection) -> QueryResult<usize> {
     let _turn = take_turn(connection)?;
     diesel::delete(throttles::table).execute(connection)
-}
-
-/// Deletes at most `rows` counters that were forgotten before `before`; rows that another purge holds are skipped.
-pub fn delete_forgotten(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
-    let _turn = take_turn(connection)?;
-    match connection {
-        AnyConnection::Postgres(postgres) => diesel::sql_query(
-            "DELETE FROM throttles WHERE id IN (SELECT id FROM throttles WHERE resets_at < $1 \
-             ORDER BY resets_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        )
-        .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(rows)
-        .execute(postgres),
-        AnyConnection::Sqlite(sqlite) => diesel::sql_query(
-            "DELETE FROM throttles WHERE id IN (SELECT id FROM throttles WHERE resets_at < ? ORDER BY resets_at LIMIT ?)",
-        )
-        .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(rows)
-        .execute(sqlite),
-    }
 }

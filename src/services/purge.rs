@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::models::{AnyConnection, audit, purge, session, throttle};
+use crate::models::{AnyConnection, purge, session};
 
 /// Ended sessions stay so long, for whoever asks why.
 const KEPT: Duration = Duration::from_secs(86_400);
@@ -36,12 +36,12 @@ pub fn purge(app: &App, pause: impl Fn(Duration) -> bool) -> Result<usize, Error
         Ok((step.deleted, after.is_some()))
     })?;
     in_steps(app, &pause, |connection, rows| {
-        let deleted = throttle::delete_forgotten(connection, now, rows)?;
+        let deleted = purge::delete_forgotten(connection, now, rows)?;
         Ok((deleted, is_all(deleted, rows)))
     })?;
     let before = now.minus(app.config.audit.retention);
     in_steps(app, &pause, |connection, rows| {
-        let deleted = audit::delete_older(connection, before, rows)?;
+        let deleted = purge::delete_events(connection, before, rows)?;
         Ok((deleted, is_all(deleted, rows)))
     })?;
     let total = expired + idle;
