@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::extract::SignedIn;
 use super::request;
@@ -10,6 +10,7 @@ use super::respond::Failure;
 use crate::error::Error;
 use crate::schemas::Problem;
 use crate::services::authenticate::Identity;
+use crate::types::Words;
 
 static USER_ID: HeaderName = HeaderName::from_static("x-auth-user-id");
 static USERNAME: HeaderName = HeaderName::from_static("x-auth-username");
@@ -35,7 +36,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
             ("Authorization" = String, description = "Bearer and a good access token, for trusted proxies"),
         )),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site, or another role is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another role or scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -43,9 +44,23 @@ pub async fn verify_request(request: HttpRequest, who: SignedIn) -> Result<HttpR
     if request.match_info().get("role").is_some_and(|role| role != who.role.as_str()) {
         return Err(Error::RoleRequired.into());
     }
+    if let Some(scope) = request.match_info().get("scope") {
+        require_scope(&who, scope)?;
+    }
     let mut response = HttpResponse::Ok().finish();
     add_identity(response.headers_mut(), &who, request::peer_is_trusted(&request));
     Ok(response)
+}
+
+/// The scope that the mount names. A slash and a percent sign in it come encoded still.
+fn require_scope(who: &Identity, named: &str) -> Result<(), Error> {
+    let scope = percent_decode_str(named).decode_utf8_lossy();
+    if who.has_scope(&scope) {
+        return Ok(());
+    }
+    // A text that can be no scope is nobody's, and stands in no header.
+    let needed = scope.parse::<Words>().ok().filter(|words| words.contains(&scope));
+    Err(Error::InsufficientScope { needed: needed.map(|_| scope.into_owned()) })
 }
 
 fn add_identity(headers: &mut HeaderMap, who: &Identity, trusted: bool) {

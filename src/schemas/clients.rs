@@ -105,6 +105,9 @@ pub struct ServerMetadataResponse {
     pub grant_types_supported: Vec<&'static str>,
     /// Empty: there is no authorization endpoint.
     pub response_types_supported: Vec<&'static str>,
+    /// What roles grant; absent where they grant nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes_supported: Vec<String>,
     /// POST /introspect.
     pub introspection_endpoint: String,
     /// How a client may authenticate there.

@@ -20,6 +20,8 @@ pub struct Identity {
     pub username: Option<String>,
     /// `role`, as of the token's minting.
     pub role: Role,
+    /// Granted scope, as of the token's minting.
+    pub scope: String,
     /// The good access token itself: presented, or just minted.
     pub token: Arc<str>,
 }
@@ -32,8 +34,14 @@ impl Identity {
             username: claims.username,
             // A role that is none of ours gives no power.
             role: claims.role.parse().unwrap_or_else(|_| Role::user()),
+            scope: claims.scope,
             token: token.into(),
         }
+    }
+
+    /// Whether this one scope was granted.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        !scope.is_empty() && self.scope.split(' ').any(|granted| granted == scope)
     }
 }
 
