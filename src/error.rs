@@ -127,6 +127,9 @@ pub enum Error {
     /// The database did not answer, or not in time.
     #[error("database unavailable: {0}")]
     Database(String),
+    /// The signing keys on disk cannot be used; a sentence that names the file and the remedy.
+    #[error("{0}")]
+    Keys(String),
     /// A fault of ours.
     #[error("internal error: {0}")]
     Internal(String),

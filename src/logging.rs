@@ -7,18 +7,23 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use log::kv::{Error as KvError, Key, Value, VisitSource};
+use log::kv::{Error as KvError, Key, Source, Value, VisitSource};
 
 use crate::config::{LogConfig, LogFormat};
-use crate::types::Clock;
+use crate::types::{Clock, Event};
 
-/// What every line that is logged on behalf of a request carries.
-#[derive(Clone, Debug, Default)]
+/// The target of every security event, for filters like `warn,tacit::event=info`.
+const EVENT_TARGET: &str = "tacit::event";
+
+/// What every line that is logged on behalf of a request, or of an operator's command, carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    /// The request's id, as the client sees it in `X-Request-Id`.
+    /// The request's id, as the client sees it in `X-Request-Id`; or one of the command.
     pub request_id: String,
-    /// The client's address.
+    /// The client's address; empty where there is none.
     pub address: String,
+    /// The operator at the command line.
+    pub actor: Option<String>,
 }
 
 thread_local! {
@@ -27,15 +32,52 @@ thread_local! {
 
 /// Runs synchronous work whose log lines belong to a request.
 pub fn within<T>(context: Context, work: impl FnOnce() -> T) -> T {
-    struct Reset;
+    struct Reset(Option<Context>);
     impl Drop for Reset {
         fn drop(&mut self) {
-            CONTEXT.with_borrow_mut(|current| *current = None);
+            CONTEXT.set(self.0.take());
         }
     }
-    CONTEXT.with_borrow_mut(|current| *current = Some(context));
-    let _reset = Reset;
+    let _reset = Reset(CONTEXT.replace(Some(context)));
     work()
+}
+
+/// On whose behalf this thread works right now; empty: nobody's.
+pub fn context() -> Context {
+    CONTEXT.with_borrow(|context| context.clone().unwrap_or_default())
+}
+
+/// Logs a security event: the one way to do so.
+pub fn event(event: &Event) {
+    let level = event.name.level();
+    if level > log::max_level() {
+        return;
+    }
+    let fields = EventFields(event);
+    let mut record = log::Record::builder();
+    record.level(level).target(EVENT_TARGET).key_values(&fields);
+    log::logger().log(&record.args(format_args!("{}", event.name.message())).build());
+}
+
+/// An event's fields, those that it has.
+struct EventFields<'a>(&'a Event);
+
+impl Source for EventFields<'_> {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), KvError> {
+        let Event { name, outcome, reason, subject, session, client, account, details } = self.0;
+        let mut put = |name: &'kvs str, value: Option<Value<'kvs>>| match value {
+            Some(value) => visitor.visit_pair(Key::from_str(name), value),
+            None => Ok(()),
+        };
+        put("event", Some(name.as_str().into()))?;
+        put("outcome", Some(outcome.as_str().into()))?;
+        put("reason", reason.map(Value::from))?;
+        put("subject", subject.as_ref().map(Value::from_display))?;
+        put("session", session.as_ref().map(Value::from_display))?;
+        put("client", client.as_deref().map(Value::from))?;
+        put("account", account.as_deref().map(Value::from))?;
+        details.iter().try_for_each(|(name, value)| put(name, Some(value.as_str().into())))
+    }
 }
 
 /// Starts logging to standard error.
@@ -52,7 +94,9 @@ pub fn start(config: &LogConfig, clock: Clock) {
             CONTEXT.with_borrow(|context| {
                 if let Some(context) = context {
                     fields.push(("request_id", context.request_id.clone()));
-                    fields.push(("address", context.address.clone()));
+                    let address = Some(&context.address).filter(|address| !address.is_empty());
+                    fields.extend(address.map(|address| ("address", address.clone())));
+                    fields.extend(context.actor.iter().map(|actor| ("actor", actor.clone())));
                 }
             });
             let message = record.args().to_string();
@@ -95,7 +139,8 @@ fn text_line(fields: &[(&str, String)], collected: &Fields, message: &str) -> St
 }
 
 fn append(line: &mut String, name: &str, value: &str) {
-    let value = escaped(value);
+    // A backslash at the end would make the closing quote part of the value.
+    let value = escaped(&value.replace('\\', "\\\\"));
     let quote = if value.is_empty() || value.contains([' ', '=', '"']) { "\"" } else { "" };
     // Writing into a String cannot fail.
     let _ = write!(line, "{name}={quote}{}{quote} ", value.replace('"', "\\\""));

@@ -8,13 +8,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use actix_web::{HttpServer, rt, web};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{AccessKeys, App};
 use crate::error::Error;
 use crate::routers::{Listener, Shared};
 use crate::service;
-use crate::services::{purge, revocations};
+use crate::services::{audit, purge, revocations};
 use crate::types::random_bytes;
 
 /// Connections that may wait to be accepted.
@@ -26,11 +27,18 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a request's headers may take to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a peer may leave an answer unread before its connection is dropped.
+#[cfg(target_os = "linux")]
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How often the revoked sessions are read from the database.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
 /// A poll may take this many times `database.acquire_timeout`: the wait for a connection, and a few quick reads.
 const POLL_TIMEOUT_FACTOR: u32 = 2;
+
+/// How often refusals are written into the audit trail: what `kill -9` can lose of them.
+const AUDIT_EVERY: Duration = Duration::from_secs(1);
 
 /// How often old sessions are deleted, at least; up to as much again is added at random, so that replicas take turns.
 const PURGE_EVERY: Duration = Duration::from_secs(1800);
@@ -39,18 +47,37 @@ const PURGE_EVERY: Duration = Duration::from_secs(1800);
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
+    // Accepted connections inherit it. Elsewhere the system's own patience decides.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(SEND_TIMEOUT))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Lets the process have as many connections as the system allows: the usual soft limit of 1024 files is for programs that
+/// use `select`, and a thousand slow clients would use it up.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        log::warn!(event = "open_files_unchanged"; "the limit on open files stays: {error}");
+    }
 }
 
 /// Serves until SIGTERM or SIGINT, then lets open requests end.
 ///
 /// `migrate`: bring the schema up to date as soon as the database can be reached.
 pub fn serve(app: &Arc<App>, public: TcpListener, internal: Option<TcpListener>, migrate: bool) -> Result<(), Error> {
+    raise_open_files();
     let background = Background::start(app, migrate)?;
+    audit::note_keys(app);
     let outcome = rt::System::new().block_on(run(Arc::clone(app), public, internal));
     background.stop();
+    if let Err(error) = in_time(app, app.config.database.acquire_timeout, audit::flush) {
+        log::error!(event = "audit_lost", outcome = "failure"; "refusals were not written into the audit trail: {error}");
+    }
     outcome.map_err(|error| Error::Internal(format!("the server stopped: {error}")))
 }
 
@@ -91,7 +118,7 @@ async fn run(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>) 
     Ok(())
 }
 
-/// The threads that read revocations and delete old sessions.
+/// The threads that read revocations and keys, write the audit trail and delete old sessions.
 struct Background {
     stopping: Arc<AtomicBool>,
     /// Dropping it wakes every thread that waits for its next turn.
@@ -126,6 +153,24 @@ impl Background {
                 Err(error) if !failing => {
                     failing = true;
                     log::error!(event = "revocation_poll", outcome = "failure"; "revocations cannot be read: {error}");
+                }
+                _ => {}
+            }
+        })?;
+        let reading = Arc::clone(app);
+        background.spawn("keys", AccessKeys::POLL_EVERY, AccessKeys::POLL_EVERY, move || reading.access_keys.poll())?;
+        let auditing = Arc::clone(app);
+        let mut failing = false;
+        background.spawn("audit", AUDIT_EVERY, AUDIT_EVERY, move || {
+            let limit = auditing.config.database.acquire_timeout * POLL_TIMEOUT_FACTOR;
+            match in_time(&auditing, limit, audit::flush) {
+                Ok(()) if failing => {
+                    failing = false;
+                    log::info!(event = "audit_trail", outcome = "success"; "refusals are written into the audit trail again");
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    log::error!(event = "audit_trail", outcome = "failure"; "refusals wait for the audit trail: {error}");
                 }
                 _ => {}
             }

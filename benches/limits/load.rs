@@ -68,6 +68,9 @@ impl Connection {
         let head = &self.buffer[..head_end];
         let status = std::str::from_utf8(&head[9..12]).unwrap().parse().expect("a status");
         let total = head_end + content_length(head);
+        if total > self.buffer.len() {
+            self.buffer.resize(total, 0);
+        }
         while filled < total {
             filled += self.read(filled);
         }

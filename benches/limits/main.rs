@@ -17,11 +17,13 @@ mod bare;
 #[expect(dead_code, reason = "tests do more with a database")]
 #[path = "../../tests/it/database.rs"]
 mod database;
+mod floods;
 mod load;
 mod measures;
 mod scale;
 mod service;
 mod table;
+mod tell_tale;
 
 use table::Table;
 
@@ -52,6 +54,12 @@ fn main() {
     }
     if wanted("updates") {
         scale::updates_in_place(&mut table);
+    }
+    if wanted("floods") {
+        floods::run(&mut table);
+    }
+    if wanted("tell-tale") {
+        tell_tale::run(&mut table);
     }
     table.print();
 }

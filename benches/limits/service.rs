@@ -33,10 +33,30 @@ impl Running {
         Self::start(Command::new(std::env::current_exe().unwrap()).args(["bare", &padding.to_string()]))
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory, in kilobytes.
     pub fn resident_kilobytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        self.kilobytes("VmRSS")
+    }
+
+    /// How long its threads have worked so far, in milliseconds.
+    pub fn processor_millis(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        let nanos = |thread: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
+            let statistic = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            statistic.split(' ').next()?.parse().ok()
+        };
+        threads.filter_map(nanos).sum::<u64>() as f64 / 1e6
+    }
+
+    /// A value of the process's status, in kilobytes: `VmHWM` is the most memory that it ever had.
+    pub fn kilobytes(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }
@@ -59,6 +79,16 @@ impl Home {
         let directory = tempfile::tempdir().unwrap();
         let database = TestDatabase::create(directory.path());
         Self { directory, database }
+    }
+
+    /// Runs a command of the binary; what it printed.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tacit"));
+        command.env_clear().current_dir(self.directory.path());
+        command.args(["--set", &format!("database.url={}", self.database.url())]).args(arguments);
+        let done = command.output().expect("the binary");
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).expect("UTF-8")
     }
 
     /// Starts the service with settings.

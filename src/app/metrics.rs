@@ -1,6 +1,9 @@
 use prometheus::{
-    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
+
+use crate::types::SigningAlgorithm;
 
 /// Prometheus metrics; every name and label is listed in docs/operations.md, which a test compares.
 pub struct Metrics {
@@ -22,14 +25,20 @@ pub struct Metrics {
     /// Time from a request's arrival to its answer's headers.
     pub request_seconds: HistogramVec,
     hash_queue_waiting: IntGauge,
+    hash_rounds: IntCounter,
     pool_connections: IntGauge,
     pool_idle: IntGauge,
     revoked_sessions: IntGauge,
     revocation_poll_age: Gauge,
     /// Rows deleted by the purge.
     pub purged: IntCounter,
+    /// Events that the audit trail counts without naming them.
+    pub audit_dropped: IntCounter,
     /// Panics that were answered with 500.
     pub panics: IntCounter,
+    /// Readings of `tokens.keys_dir` that failed.
+    pub signing_keys_failures: IntCounter,
+    access_keys: IntGaugeVec,
 }
 
 /// Seconds; -1 until the first poll succeeded.
@@ -39,6 +48,8 @@ const NEVER: f64 = -1.0;
 pub struct Readings {
     /// Jobs that wait for a hashing thread.
     pub hash_queue_waiting: usize,
+    /// Rounds of bcrypt that this process worked.
+    pub hash_rounds: u64,
     /// Open database connections.
     pub pool_connections: u32,
     /// Those of them that are idle.
@@ -47,6 +58,10 @@ pub struct Readings {
     pub revoked_sessions: usize,
     /// Since the last successful poll.
     pub revocation_poll_age: Option<std::time::Duration>,
+    /// How many keys of access tokens there are, by algorithm.
+    pub access_keys: Vec<(SigningAlgorithm, usize)>,
+    /// The algorithm of the one that signs.
+    pub signing_algorithm: SigningAlgorithm,
 }
 
 impl Metrics {
@@ -81,6 +96,12 @@ impl Metrics {
         )
         .expect("a valid metric");
         registry.register(Box::new(revocation_poll_age.clone())).expect("a new metric");
+        let access_keys = IntGaugeVec::new(
+            Opts::new("tacit_access_keys", "Keys of access tokens, by algorithm and by what they do."),
+            &["alg", "does"],
+        )
+        .expect("a valid metric");
+        registry.register(Box::new(access_keys.clone())).expect("a new metric");
         Self {
             sign_ins: vector("tacit_sign_ins_total", "Successful sign-ins.", "route"),
             sign_in_failures: vector("tacit_sign_in_failures_total", "Refused sign-ins.", "reason"),
@@ -97,11 +118,21 @@ impl Metrics {
                 "Rotations whose refresh cookie never came back: its predecessor was presented after the window.",
             ),
             hash_queue_waiting: gauge("tacit_hash_queue_waiting", "Sign-ins that wait for a hashing thread."),
+            hash_rounds: counter("tacit_hash_rounds_total", "Rounds of bcrypt worked: 2^cost for each hash."),
             pool_connections: gauge("tacit_database_connections", "Open database connections."),
             pool_idle: gauge("tacit_database_connections_idle", "Open database connections that nobody uses."),
             revoked_sessions: gauge("tacit_revoked_sessions_known", "Revoked sessions in this replica's memory."),
             purged: counter("tacit_purged_sessions_total", "Session rows deleted by the purge."),
+            audit_dropped: counter(
+                "tacit_audit_dropped_total",
+                "Events without a row of their own in the audit trail, which only counts them.",
+            ),
             panics: counter("tacit_panics_total", "Panics that were answered with 500."),
+            signing_keys_failures: counter(
+                "tacit_signing_keys_failures_total",
+                "Readings of tokens.keys_dir that failed; the keys stay as they were.",
+            ),
+            access_keys,
             request_seconds,
             revocation_poll_age,
             registry,
@@ -112,10 +143,16 @@ impl Metrics {
     pub fn render(&self, readings: &Readings) -> String {
         let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.hash_queue_waiting.set(signed(readings.hash_queue_waiting));
+        self.hash_rounds.inc_by(readings.hash_rounds.saturating_sub(self.hash_rounds.get()));
         self.pool_connections.set(i64::from(readings.pool_connections));
         self.pool_idle.set(i64::from(readings.pool_idle));
         self.revoked_sessions.set(signed(readings.revoked_sessions));
         self.revocation_poll_age.set(readings.revocation_poll_age.map_or(NEVER, |age| age.as_secs_f64()));
+        for (algorithm, count) in &readings.access_keys {
+            let signs = i64::from(*algorithm == readings.signing_algorithm);
+            self.access_keys.with_label_values(&[algorithm.as_str(), "verifies"]).set(signed(*count));
+            self.access_keys.with_label_values(&[algorithm.as_str(), "signs"]).set(signs);
+        }
         let mut text = Vec::new();
         match TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             Ok(()) => String::from_utf8_lossy(&text).into_owned(),

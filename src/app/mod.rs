@@ -1,13 +1,15 @@
 //! What is built once, by `serve` and by tests alike, and knows no service.
 
+mod audit;
 mod hasher;
 mod keys;
 mod metrics;
 mod revocations;
 mod rotations;
 
+pub use audit::AuditQueue;
 pub use hasher::Hasher;
-pub use keys::{AccessKey, AccessKeys, RefreshKeys};
+pub use keys::{AccessKey, AccessKeys, Entry, Index, KeyDirectory, KeyPair, RefreshKeys, secrets_of};
 pub use metrics::{Metrics, Readings};
 pub use revocations::{Polled, Revocations};
 pub use rotations::{Place, Rotations};
@@ -35,6 +37,8 @@ pub struct App {
     pub revocations: Revocations,
     /// Where this replica's last rotations happened.
     pub rotations: Rotations,
+    /// Refusals on their way into the audit trail.
+    pub audit: AuditQueue,
     /// What operators watch.
     pub metrics: Metrics,
 }
@@ -43,7 +47,8 @@ impl App {
     /// Builds every part; on a first run this writes the secrets that the configuration lacks.
     pub fn build(config: Config, clock: Clock) -> Result<Self, Error> {
         let database = Database::open(&config.database, &clock)?;
-        let access_keys = AccessKeys::load(&config.tokens.keys)?;
+        let metrics = Metrics::new();
+        let access_keys = AccessKeys::load(&config.tokens, &clock, metrics.signing_keys_failures.clone())?;
         let refresh_keys = RefreshKeys::load(&config.sessions.keys)?;
         let hasher = Hasher::start(config.passwords.hash_workers, config.passwords.hash_queue)?;
         let remembered = config.tokens.access_ttl + config.sessions.grace;
@@ -54,7 +59,8 @@ impl App {
             hasher,
             revocations: Revocations::new(remembered),
             rotations: Rotations::default(),
-            metrics: Metrics::new(),
+            audit: AuditQueue::default(),
+            metrics,
             clock,
             config,
         })

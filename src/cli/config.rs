@@ -1,6 +1,7 @@
 use clap::Subcommand;
 
 use super::{Failure, load_configuration, print_line};
+use crate::app::KeyDirectory;
 use crate::config::Overrides;
 
 /// `tacit config ..`
@@ -19,7 +20,13 @@ pub(super) enum Command {
 pub(super) fn run(overrides: &Overrides, command: &Command) -> Result<(), Failure> {
     let loaded = load_configuration(overrides)?;
     match command {
-        Command::Check => print_line("The configuration holds."),
+        Command::Check => {
+            let keys_dir = &loaded.config.tokens.keys_dir;
+            for warning in KeyDirectory::new(keys_dir).read()?.warnings {
+                log::warn!(event = "configuration_warning", key = "tokens.keys_dir"; "{warning}");
+            }
+            print_line("The configuration holds.")
+        }
         Command::Show { json: true } => {
             let settings: serde_json::Map<_, _> = loaded
                 .shown

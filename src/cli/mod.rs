@@ -1,8 +1,11 @@
 //! The command line: one file a command.
 
+mod audit;
 mod client;
 mod config;
+mod doctor;
 mod healthcheck;
+mod keys;
 mod migrate;
 mod openapi;
 mod purge;
@@ -22,7 +25,7 @@ use crate::app::App;
 use crate::config::{Loaded, Overrides, Problem, load};
 use crate::error::Error;
 use crate::logging;
-use crate::types::{Clock, Password};
+use crate::types::{Clock, Password, random_bytes};
 
 /// An authentication microservice that renews its tokens silently.
 #[derive(Parser)]
@@ -60,16 +63,23 @@ enum Command {
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Make the key pairs that sign access tokens, and say which of them does.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Explain tokens.
     #[command(subcommand)]
     Token(token::Command),
     /// See and clear what the throttle against guessing has counted.
     #[command(subcommand)]
     Throttle(throttle::Command),
-    /// Delete sessions that ended more than a day ago.
+    /// Show the audit trail: what happened to accounts, sessions and clients, and what was refused.
+    Audit(audit::Arguments),
+    /// Delete sessions that ended more than a day ago, and events older than `audit.retention`.
     Purge,
     /// Print the OpenAPI document.
     Openapi,
+    /// Look at a live gateway as a client, and say what is wrong with it.
+    Doctor(doctor::Arguments),
     /// Ask the running service whether it is alive; for containers.
     Healthcheck,
 }
@@ -114,6 +124,9 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Failed(match error {
+            Error::Keys(message) => {
+                return Self::Configuration(vec![Problem { key: "tokens.keys_dir".to_owned(), message }]);
+            }
             Error::NotFound => "there is no such user".to_owned(),
             Error::BadRequest { detail, .. } | Error::WeakPassword { detail, .. } => detail,
             other => other.to_string(),
@@ -132,16 +145,37 @@ pub fn run() -> Result<(), Failure> {
     let CommandLine { configuration, command } = CommandLine::parse();
     let overrides = Overrides { file: configuration.config, set: configuration.set };
     match command.unwrap_or(Command::Serve(serve::Arguments::default())) {
-        Command::Serve(arguments) => serve::run(overrides, &arguments),
-        Command::Migrate => migrate::run(&overrides),
-        Command::User(command) => user::run(&overrides, command),
-        Command::Client(command) => client::run(&overrides, command),
-        Command::Config(command) => config::run(&overrides, &command),
-        Command::Token(command) => token::run(&overrides, command),
-        Command::Throttle(command) => throttle::run(&overrides, command),
-        Command::Purge => purge::run(&overrides),
-        Command::Openapi => openapi::run(&overrides),
-        Command::Healthcheck => healthcheck::run(&overrides),
+        serve @ Command::Serve(_) => serve.run(overrides),
+        // Everything else is somebody's single act.
+        command => logging::within(context(), || command.run(overrides)),
+    }
+}
+
+/// What the events of a command carry: an id in the place of a request's, and which user of this machine runs it.
+fn context() -> logging::Context {
+    let request_id = format!("command-{:08x}", u32::from_ne_bytes(random_bytes()));
+    let actor = format!("operator:{}", rustix::process::getuid().as_raw());
+    logging::Context { request_id, address: String::new(), actor: Some(actor) }
+}
+
+impl Command {
+    fn run(self, overrides: Overrides) -> Result<(), Failure> {
+        let given = &overrides;
+        match self {
+            Self::Serve(arguments) => serve::run(overrides, &arguments),
+            Self::Migrate => migrate::run(given),
+            Self::User(command) => user::run(given, command),
+            Self::Client(command) => client::run(given, command),
+            Self::Config(command) => config::run(given, &command),
+            Self::Keys(command) => keys::run(given, command),
+            Self::Token(command) => token::run(given, command),
+            Self::Throttle(command) => throttle::run(given, command),
+            Self::Audit(arguments) => audit::run(given, arguments),
+            Self::Purge => purge::run(given),
+            Self::Openapi => openapi::run(given),
+            Self::Doctor(arguments) => doctor::run(&arguments),
+            Self::Healthcheck => healthcheck::run(given),
+        }
     }
 }
 
@@ -181,6 +215,16 @@ fn read_password() -> Result<Password, Failure> {
     } else {
         read_line()?
     };
+    parse_password(text)
+}
+
+/// Reads a password that exists already: at a terminal once and unseen, else the first line of standard input.
+fn read_password_once() -> Result<Password, Failure> {
+    let text = if io::stdin().is_terminal() { rpassword::prompt_password("Password: ")? } else { read_line()? };
+    parse_password(text)
+}
+
+fn parse_password(text: String) -> Result<Password, Failure> {
     if text.is_empty() {
         return Err(Failure::Usage(
             "no password given; type it at the prompt or pipe it into standard input".to_owned(),

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -40,12 +41,19 @@ pub(super) fn run(mut overrides: Overrides, arguments: &Arguments) -> Result<(),
 
     let app = Arc::new(App::build(config, Clock::default())?);
     check_schema(&app.database, arguments.migrate)?;
+    settle(app.access_keys.settling()?);
     print_welcome(&app.config, internal_address)?;
     Ok(server::serve(&app, public, internal, arguments.migrate)?)
 }
 
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
     server::bind(address).map_err(|error| Failure::Failed(format!("cannot listen on {address}: {error}")))
+}
+
+/// A replica that starts right after a key was made would sign with it before the others have read it.
+#[expect(clippy::disallowed_methods, reason = "there is nothing to look at: other replicas read what they read")]
+fn settle(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Refuses to serve on an older schema. A database that is away is no reason not to start: it may come back.

@@ -97,6 +97,10 @@ impl GatewayConfig {
             r.problem("gateway.login_url", message);
         }
         let hosts: Vec<String> = r.get("gateway.return_hosts", "");
+        if hosts.iter().any(|host| host.contains(['/', '*', '@', '\\', ' '])) {
+            let message = "one of them is no host and leads nobody back: write each out, like \"app.example.com\"";
+            r.warning("gateway.return_hosts", message);
+        }
         let fallback_host = server.public_url.host();
         r.computed("gateway.return_hosts", &fallback_host);
         Self {

@@ -3,6 +3,7 @@
 //! One struct per concern; each field's doc names its key. Every problem is found before any is reported.
 
 mod accounts;
+mod audit;
 mod browsers;
 mod database;
 mod load;
@@ -16,6 +17,7 @@ mod throttle;
 mod value;
 
 pub use accounts::{AccountsConfig, OAuthConfig, PasswordsConfig, Registration};
+pub use audit::AuditConfig;
 pub use browsers::{CookiesConfig, CrossSiteConfig, GatewayConfig, SameSite};
 pub use database::{DataConfig, DatabaseConfig, DatabaseUrl};
 pub use load::{Loaded, Overrides, load};
@@ -26,6 +28,7 @@ pub use secrets::{KeyRing, generate_secret_file};
 pub use sessions::{OnLimit, OnTheft, SessionsConfig, TokensConfig};
 pub use settings::{Problem, Reader, Settings};
 pub use throttle::ThrottleConfig;
+pub use value::parse_duration;
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ pub struct Config {
     pub throttle: ThrottleConfig,
     /// Section `oauth`.
     pub oauth: OAuthConfig,
+    /// Section `audit`.
+    pub audit: AuditConfig,
     /// Section `log`.
     pub log: LogConfig,
 }
@@ -74,6 +79,7 @@ impl Config {
         let config = Self {
             accounts: AccountsConfig::read(r),
             oauth: OAuthConfig::read(r),
+            audit: AuditConfig::read(r),
             log: LogConfig::read(r),
             server,
             data,

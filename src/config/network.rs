@@ -59,10 +59,12 @@ impl ServerConfig {
         }
 
         let trusted_proxies: Vec<IpNet> = r.get("server.trusted_proxies", "");
-        if trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
+        // 10.0.0.0/8 and fc00::/7 are the largest networks that are somebody's own; two of /1 would be everybody's.
+        let too_large = |net: &IpNet| net.prefix_len() < if matches!(net, IpNet::V4(_)) { 8 } else { 7 };
+        if trusted_proxies.iter().any(too_large) {
             r.problem(
                 "server.trusted_proxies",
-                "a network of all addresses lets anybody choose his address; name the proxies",
+                "a network of so many addresses lets anybody choose his address; name the proxies",
             );
         }
 

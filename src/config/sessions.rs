@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secrets::KeyRing;
@@ -16,21 +17,31 @@ pub struct TokensConfig {
     pub access_ttl: Duration,
     /// `tokens.secret`, `secret_file`, `previous_secrets`, `previous_secret_files`.
     pub keys: KeyRing,
+    /// `tokens.keys_dir`: key pairs for EdDSA and ES256, and the index that says which signs.
+    pub keys_dir: PathBuf,
 }
 
 impl TokensConfig {
     pub(super) fn read(r: &mut Reader<'_>, server: &ServerConfig, data: &DataConfig) -> Self {
+        const KEYS_DIR: &str = "tokens.keys_dir";
         let issuer = r.optional("tokens.issuer", "");
         r.computed("tokens.issuer", &server.base_url());
         let access_ttl: Duration = r.get("tokens.access_ttl", "15m");
         if access_ttl < Duration::from_secs(1) || access_ttl > Duration::from_secs(86_400) {
             r.problem("tokens.access_ttl", "expected 1s to 24h");
         }
+        let given: Option<PathBuf> = r.optional(KEYS_DIR, "");
+        let usual = data.dir.join("keys");
+        r.computed(KEYS_DIR, &usual.display());
+        if let Some(given) = given.as_ref().filter(|path| !path.is_dir()) {
+            r.warning(KEYS_DIR, format!("{} is no directory yet; `tacit keys generate` makes it", given.display()));
+        }
         Self {
             issuer: issuer.unwrap_or_else(|| server.base_url()),
             audience: r.optional("tokens.audience", "tacit").unwrap_or_else(|| "tacit".to_owned()),
             access_ttl,
             keys: KeyRing::read(r, "tokens", server, data.dir.join("jwt.key")),
+            keys_dir: given.unwrap_or(usual),
         }
     }
 }

@@ -100,7 +100,8 @@ impl FromSetting for Duration {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// A number and its unit, like "15m".
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok()?;

@@ -1,5 +1,6 @@
 //! Rows and queries, without rules: the only place that knows diesel.
 
+pub mod audit;
 pub mod client;
 mod connection;
 mod database;

@@ -66,6 +66,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_events (id) {
+        id -> BigInt,
+        at -> Timestamp,
+        last_at -> Nullable<Timestamp>,
+        times -> BigInt,
+        merge_key -> Nullable<Text>,
+        event -> Text,
+        outcome -> Text,
+        reason -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        session -> Nullable<Text>,
+        client -> Nullable<Text>,
+        account -> Nullable<Text>,
+        address -> Nullable<Text>,
+        actor -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
 

@@ -119,6 +119,9 @@ impl Session {
     }
 }
 
+/// Most sessions that one statement ends.
+const REVOKED_AT_ONCE: usize = 1000;
+
 /// A session, its user and the database's time, read in one statement.
 pub type SessionNow = (Session, Option<User>, Timestamp);
 
@@ -300,27 +303,58 @@ pub fn revoke_all_of(
     except: Option<SessionId>,
     reason: RevokedReason,
 ) -> QueryResult<Vec<SessionId>> {
-    let _turn = take_turn(connection)?;
     // An id that no row has keeps one statement for both cases.
     let except = except.map_or_else(String::new, |id| id.to_string());
-    diesel::update(
-        sessions::table
-            .filter(sessions::user_id.eq(owner))
-            .filter(sessions::id.ne(except))
-            .filter(sessions::revoked_at.is_null()),
-    )
-    .set((sessions::revoked_at.eq(tacit_now().nullable()), sessions::revoked_reason.eq(reason.as_str())))
-    .returning(sessions::id)
-    .get_results(connection)
+    let ids: Vec<SessionId> = sessions::table
+        .filter(sessions::user_id.eq(owner))
+        .filter(sessions::id.ne(except))
+        .filter(sessions::revoked_at.is_null())
+        .order(sessions::id)
+        .select(sessions::id)
+        .load(connection)?;
+    revoke_these(connection, &ids, reason)
 }
 
-/// The sessions of a user that are not revoked, newest sign-in first, with the database's time.
-pub fn list_of(connection: &mut AnyConnection, owner: UserId) -> QueryResult<Vec<(Session, Timestamp)>> {
+/// Ends those of these sessions that have not ended, and tells which.
+///
+/// Some at a time, in the order of `ids`: a hundred thousand at once take longer than a statement may.
+pub fn revoke_these(
+    connection: &mut AnyConnection,
+    ids: &[SessionId],
+    reason: RevokedReason,
+) -> QueryResult<Vec<SessionId>> {
+    let mut ended = Vec::with_capacity(ids.len());
+    for some in ids.chunks(REVOKED_AT_ONCE) {
+        let texts: Vec<String> = some.iter().map(ToString::to_string).collect();
+        let _turn = take_turn(connection)?;
+        let gone: Vec<SessionId> =
+            diesel::update(sessions::table.filter(sessions::id.eq_any(texts)).filter(sessions::revoked_at.is_null()))
+                .set((sessions::revoked_at.eq(tacit_now().nullable()), sessions::revoked_reason.eq(reason.as_str())))
+                .returning(sessions::id)
+                .get_results(connection)?;
+        ended.extend(gone);
+    }
+    Ok(ended)
+}
+
+/// How many sessions of a user are neither revoked nor past their absolute limit; those that idled out are among them.
+pub fn count_of(connection: &mut AnyConnection, owner: UserId) -> QueryResult<i64> {
+    sessions::table
+        .filter(sessions::user_id.eq(owner))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.ge(tacit_now()))
+        .count()
+        .get_result(connection)
+}
+
+/// The same sessions, the newest sign-ins first and at most `limit`, with the database's time.
+pub fn list_of(connection: &mut AnyConnection, owner: UserId, limit: i64) -> QueryResult<Vec<(Session, Timestamp)>> {
     sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.ge(tacit_now()))
         .order((sessions::created_at.desc(), sessions::id))
+        .limit(limit)
         .select((sessions::all_columns, tacit_now()))
         .load(connection)
 }

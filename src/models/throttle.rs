@@ -4,7 +4,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Timestamp as SqlTimestamp};
 
 use super::connection::AnyConnection;
-use super::purge::BATCH;
 use super::schema::{tacit_now, throttles};
 use super::turn::take_turn;
 use crate::types::Timestamp;
@@ -124,8 +123,8 @@ pub fn clear_all(connection: &mut AnyConnection) -> QueryResult<usize> {
     diesel::delete(throttles::table).execute(connection)
 }
 
-/// Deletes at most [`BATCH`] rows that were forgotten before `before`; rows that another purge holds are skipped.
-pub fn delete_forgotten(connection: &mut AnyConnection, before: Timestamp) -> QueryResult<usize> {
+/// Deletes at most `rows` counters that were forgotten before `before`; rows that another purge holds are skipped.
+pub fn delete_forgotten(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
     let _turn = take_turn(connection)?;
     match connection {
         AnyConnection::Postgres(postgres) => diesel::sql_query(
@@ -133,13 +132,13 @@ pub fn delete_forgotten(connection: &mut AnyConnection, before: Timestamp) -> Qu
              ORDER BY resets_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
         )
         .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(BATCH)
+        .bind::<BigInt, _>(rows)
         .execute(postgres),
         AnyConnection::Sqlite(sqlite) => diesel::sql_query(
             "DELETE FROM throttles WHERE id IN (SELECT id FROM throttles WHERE resets_at < ? ORDER BY resets_at LIMIT ?)",
         )
         .bind::<SqlTimestamp, _>(before.as_naive())
-        .bind::<BigInt, _>(BATCH)
+        .bind::<BigInt, _>(rows)
         .execute(sqlite),
     }
 }

@@ -6,7 +6,6 @@ use diesel::result::DatabaseErrorKind;
 use super::connection::{AnyConnection, written};
 use super::schema::{tacit_now, users};
 use super::turn::take_turn;
-use crate::error::Error;
 use crate::types::{Email, Identifier, Role, Timestamp, UserId, Username};
 
 /// A row of `users`.
@@ -63,8 +62,8 @@ pub struct NewUser<'a> {
     pub role: &'a Role,
 }
 
-/// Adds a user; [`Error::UsernameTaken`] or [`Error::EmailTaken`] when another has the name, also one added just now.
-pub fn insert(connection: &mut AnyConnection, new: &NewUser<'_>) -> Result<User, Error> {
+/// Adds a user; `None` when another has one of the names.
+pub fn insert(connection: &mut AnyConnection, new: &NewUser<'_>) -> QueryResult<Option<User>> {
     let _turn = take_turn(connection)?;
     let inserted = diesel::insert_into(users::table)
         .values((
@@ -81,26 +80,15 @@ pub fn insert(connection: &mut AnyConnection, new: &NewUser<'_>) -> Result<User,
         .returning(users::all_columns)
         .get_results(connection)
         .and_then(written);
-    inserted.or_else(|error| Err(taken(connection, error, new.username, new.email)?))
+    unless_taken(inserted)
 }
 
-/// Which name a unique violation was about: SQLite names no constraint and PostgreSQL no column, so the table is asked.
-fn taken(
-    connection: &mut AnyConnection,
-    error: diesel::result::Error,
-    username: Option<&Username>,
-    email: Option<&Email>,
-) -> Result<Error, Error> {
-    match error {
-        diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
-            let name = username.map(|username| Identifier::Username(username.clone()));
-            match name {
-                Some(name) if find_by_identifier(connection, &name)?.is_some() => Ok(Error::UsernameTaken),
-                Some(_) if email.is_none() => Ok(Error::UsernameTaken),
-                _ => Ok(Error::EmailTaken),
-            }
-        }
-        other => Ok(other.into()),
+/// `None` for a unique violation. Which name it was about has to be asked once the transaction, which PostgreSQL has given
+/// up by then, is rolled back: SQLite names no constraint and PostgreSQL no column.
+fn unless_taken(written: QueryResult<User>) -> QueryResult<Option<User>> {
+    match written {
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        written => written.optional(),
     }
 }
 
@@ -170,13 +158,13 @@ pub struct UserChange<'a> {
 }
 
 /// Changes an account and raises its version in the same statement, so that every token minted before is stale.
-/// `Ok(None)`: the account was changed since `seen_version` was read, or is gone.
+/// `Ok(None)`: the account was changed since `seen_version` was read, or is gone, or another has one of the names.
 pub fn update(
     connection: &mut AnyConnection,
     id: UserId,
     seen_version: i64,
     change: &UserChange<'_>,
-) -> Result<Option<User>, Error> {
+) -> QueryResult<Option<User>> {
     let _turn = take_turn(connection)?;
     let current: Option<User> = find(connection, id)?.filter(|user| user.version == seen_version);
     let Some(current) = current else { return Ok(None) };
@@ -201,9 +189,8 @@ pub fn update(
         ))
         .returning(users::all_columns)
         .get_results(connection)
-        .and_then(written)
-        .optional();
-    updated.or_else(|error| Err(taken(connection, error, change.username.flatten(), change.email.flatten())?))
+        .and_then(written);
+    unless_taken(updated)
 }
 
 /// Deletes a user; sessions stay without one until the purge.

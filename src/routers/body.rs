@@ -24,6 +24,9 @@ const MAX_FIELDS: usize = 64;
 const UNREADABLE: &str = "The body cannot be read";
 
 async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Error> {
+    if is_encoded(request) {
+        return Err(Error::UnsupportedMediaType("sent without a Content-Encoding"));
+    }
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > MAX_BODY) {
         return Err(Error::PayloadTooLarge);
@@ -42,9 +45,18 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Erro
     timeout(BODY_TIMEOUT, reading).await.map_err(|_| Error::RequestTimeout)?
 }
 
-/// The media type without its parameters, in lower case.
+/// Whether the body is compressed: nothing here unpacks one, and what somebody on the way unpacked would be another body.
+fn is_encoded(request: &HttpRequest) -> bool {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
+    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// The media type without its parameters, in lower case; none if it was sent twice, since who reads the other one sees
+/// another body.
 fn media_type(request: &HttpRequest) -> String {
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut values = request.headers().get_all(header::CONTENT_TYPE);
+    let first = values.next().filter(|_| values.next().is_none());
+    let value = first.and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
@@ -168,7 +180,7 @@ async fn parse_multipart(request: &HttpRequest, body: Bytes) -> Result<Form, Err
 pub async fn optional<T: DeserializeOwned + Default>(
     request: &HttpRequest,
     payload: Payload,
-    from_form: impl FnOnce(&Form) -> T,
+    from_form: impl FnOnce(&Form) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let media_type = media_type(request);
     if is_json(&media_type) {
@@ -176,7 +188,7 @@ pub async fn optional<T: DeserializeOwned + Default>(
         return if body.is_empty() { Ok(T::default()) } else { parse_json(&body) };
     }
     if media_type == URLENCODED || media_type == "multipart/form-data" {
-        return form(request, payload).await.map(|form| from_form(&form));
+        return from_form(&form(request, payload).await?);
     }
     if read(request, payload).await?.is_empty() {
         Ok(T::default())

@@ -65,12 +65,12 @@ pub async fn authenticate(
         Err(unproven) => return Ok(Err(unproven)),
     };
     shared
-        .blocking(request, move |_, connection| {
+        .blocking(request, move |app, connection| {
             Ok(match claimed {
                 Claimed::Id(id) if clients::is_confidential(connection, &id)? => Err(Unproven::Wrong),
                 Claimed::Nobody | Claimed::Id(_) => Ok(Caller::Public),
                 Claimed::Secret { id, secret } => {
-                    clients::authenticate(connection, &id, &secret)?.map(Caller::Client).ok_or(Unproven::Wrong)
+                    clients::authenticate(app, connection, &id, &secret)?.map(Caller::Client).ok_or(Unproven::Wrong)
                 }
             })
         })
@@ -98,11 +98,12 @@ fn claimed(request: &HttpRequest, form: &Form) -> Result<Claimed, Unproven> {
     if form_secret.is_some() || form_id.is_some_and(|form_id| form_id != id) {
         return Err(Unproven::Ambiguous);
     }
-    Ok(Claimed::Secret { id, secret })
+    // An empty secret may as well be left out (RFC 6749, section 2.3.1): so libraries send the id of a public client.
+    Ok(if secret.is_empty() { Claimed::Id(id) } else { Claimed::Secret { id, secret } })
 }
 
 /// The id and secret of HTTP Basic. One with an empty id (what Swagger UI sends for a public client) is none.
-fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, Unproven> {
+pub fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, Unproven> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -139,6 +140,18 @@ mod tests {
 
     fn of(header: &str) -> Result<Option<(String, String)>, Unproven> {
         basic(&TestRequest::default().insert_header((header::AUTHORIZATION, header)).to_http_request())
+    }
+
+    #[test]
+    fn an_empty_secret_is_none() {
+        let of = |pair: &str| {
+            let header = (header::AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode(pair)));
+            claimed(&TestRequest::default().insert_header(header).to_http_request(), &Form::default())
+        };
+        assert_eq!(of("script:"), Ok(Claimed::Id("script".to_owned())));
+        assert_eq!(of("script:x"), Ok(Claimed::Secret { id: "script".to_owned(), secret: "x".to_owned() }));
+        assert_eq!(of("script"), Err(Unproven::Wrong));
+        assert_eq!(of(":"), Ok(Claimed::Nobody));
     }
 
     #[test]

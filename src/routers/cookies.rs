@@ -12,6 +12,10 @@ use crate::services::tokens::AccessToken;
 /// Cookies of one name that are looked at.
 const MAX_OF_A_NAME: usize = 4;
 
+/// What may stand around a name and a value. Nothing else is trimmed: a browser that sees U+2000 in front of a name does
+/// not take it for one that only this host may set.
+const BLANKS: [char; 2] = [' ', '\t'];
+
 /// The cookies' names: the prefix makes browsers refuse them from anything but this host, over https, by header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Names {
@@ -27,6 +31,13 @@ const SECURE: Names = Names {
 };
 const DEVELOPMENT: Names = Names { access: "tacit-access", refresh: "tacit-refresh", device: "tacit-device" };
 
+/// Names of the cookie that holds an access token.
+pub const ACCESS_COOKIES: [&str; 2] = [SECURE.access, DEVELOPMENT.access];
+/// Names of the cookie that holds a refresh token.
+pub const REFRESH_COOKIES: [&str; 2] = [SECURE.refresh, DEVELOPMENT.refresh];
+/// Names of the cookie that makes a browser known when it signs in again.
+pub const DEVICE_COOKIES: [&str; 2] = [SECURE.device, DEVELOPMENT.device];
+
 /// How long a device is known by its cookie: the longest that browsers keep one.
 const DEVICE_MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 
@@ -37,6 +48,11 @@ fn names(config: &CookiesConfig) -> Names {
 /// The access cookie's name, for the documentation.
 pub fn access_name(config: &CookiesConfig) -> &'static str {
     names(config).access
+}
+
+/// The name of the refresh cookie, for the API's documentation.
+pub fn refresh_name(config: &CookiesConfig) -> &'static str {
+    names(config).refresh
 }
 
 /// The tokens that a request's cookies hold.
@@ -74,8 +90,8 @@ fn of_name<'a>(request: &'a HttpRequest, wanted: &str) -> Vec<&'a str> {
             let Some((name, value)) = std::str::from_utf8(pair).ok().and_then(|pair| pair.split_once('=')) else {
                 continue;
             };
-            let value = value.trim();
-            if name.trim() == wanted && found.len() < MAX_OF_A_NAME && !value.is_empty() {
+            let value = value.trim_matches(BLANKS);
+            if name.trim_matches(BLANKS) == wanted && found.len() < MAX_OF_A_NAME && !value.is_empty() {
                 found.push(value);
             }
         }

@@ -1,14 +1,14 @@
 //! Requests from other sites' pages: refused where cookies count (CSRF), answered with CORS headers where they are listed.
 
 use actix_cors::Cors;
-use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
+use actix_web::{HttpRequest, web};
 
-use super::request::{header_text, log_context, named_header};
+use super::request::{header_text, named_header};
+use super::shared::Shared;
 use crate::config::Config;
 use crate::error::Error;
-use crate::logging;
-use crate::types::Origin;
+use crate::types::{Event, EventName, Origin};
 
 /// How long a browser may remember a preflight's answer, in seconds.
 const PREFLIGHT_MAX_AGE: usize = 600;
@@ -31,9 +31,9 @@ pub fn check(request: &HttpRequest, method: &Method, config: &Config) -> Result<
     if passes {
         Ok(())
     } else {
-        logging::within(log_context(request), || {
-            log::warn!(event = "cross_site", outcome = "refused"; "a page of another site sent an unsafe request");
-        });
+        if let Some(shared) = request.app_data::<web::Data<Shared>>() {
+            shared.note(request, &Event::refused(EventName::CrossSite));
+        }
         Err(Error::CrossSite)
     }
 }

@@ -100,7 +100,7 @@ fn is_navigation(request: &HttpRequest) -> bool {
 }
 
 /// The login page, with the way back if it leads to an allowed host.
-fn login_location(request: &HttpRequest, config: &Config) -> String {
+pub fn login_location(request: &HttpRequest, config: &Config) -> String {
     let way_back = way_back(request, config);
     let login = match (config.gateway.login_url.strip_prefix('/'), &way_back) {
         (None, _) => config.gateway.login_url.clone(),
@@ -114,7 +114,7 @@ fn login_location(request: &HttpRequest, config: &Config) -> String {
 }
 
 /// The address of the request that the gateway asks about, if a configured proxy forwards it and its host is listed.
-fn way_back(request: &HttpRequest, config: &Config) -> Option<Url> {
+pub fn way_back(request: &HttpRequest, config: &Config) -> Option<Url> {
     let scheme = match forwarded(request, "x-forwarded-proto")?.to_ascii_lowercase().as_str() {
         "https" | "wss" => "https",
         "http" | "ws" => "http",
@@ -125,6 +125,8 @@ fn way_back(request: &HttpRequest, config: &Config) -> Option<Url> {
     if !uri.starts_with('/') || uri.len() > MAX_RETURN_TO || host.contains(['/', '\\', '@', '?', '#']) {
         return None;
     }
+    // Browsers send one in a query as it is; the login page takes none, since in a path it would count as a slash.
+    let uri = uri.replace('\\', "%5C");
     let url = Url::parse(&format!("{scheme}://{host}{uri}")).ok()?;
     let listed = url
         .host_str()

@@ -14,12 +14,16 @@ const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_
 #[expect(dead_code, reason = "describes the form in OpenAPI; the form itself is read field by field")]
 pub struct IntrospectionForm {
     /// An access token or a refresh token.
+    #[schema(min_length = 1)]
     token: String,
     /// "access_token" or "refresh_token"; tolerated and not needed.
+    #[schema(nullable = false)]
     token_type_hint: Option<String>,
     /// Unless the client authenticates by HTTP Basic.
+    #[schema(nullable = false)]
     client_id: Option<String>,
     /// Unless the client authenticates by HTTP Basic.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 
@@ -29,11 +33,12 @@ pub struct IntrospectionForm {
 #[utoipa::path(
     post, path = "/introspect", tag = "clients", operation_id = "introspect_token",
     security(("client" = [])),
-    request_body(content = IntrospectionForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content((IntrospectionForm = "application/x-www-form-urlencoded"), (IntrospectionForm = "multipart/form-data"))),
     responses(
         (status = 200, description = "Good, or not", body = IntrospectionResponse),
-        (status = 400, description = "Malformed", body = OAuthProblem),
+        (status = 400, description = "Malformed", content((OAuthProblem = "application/json"), (Problem = "application/problem+json"))),
         (status = 401, description = "No client, or not a good one", body = OAuthProblem),
+        (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not a form", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),

@@ -22,13 +22,14 @@ use crate::types::{Identifier, Password};
     responses(
         (status = 200, description = "Signed in; both cookies are set", body = LoginResponse),
         (status = 303, description = "The page's form: signed in; both cookies are set"),
-        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong name or password", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site, or too many sessions", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many failed attempts; Retry-After says when", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded, or the database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Malformed", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 401, description = "Wrong name or password", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 403, description = "From another site, or too many sessions", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 408, description = "The body did not arrive in time", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 413, description = "The body is too large", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 415, description = "Neither JSON nor a page's form", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failed attempts; Retry-After says when", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 503, description = "Overloaded, or the database is away", content((Problem = "application/problem+json"), (String = "text/html"))),
     )
 )]
 pub async fn create_login(

@@ -6,7 +6,6 @@ use super::respond::{self, Failure};
 use super::shared::Shared;
 use super::{body, cookies, cross_site, pages, request};
 use crate::error::Error;
-use crate::models::session::RevokedReason;
 use crate::schemas::{EndedResponse, LogoutRequest, MessageResponse, Problem};
 use crate::services::log_out::{self, Proofs, Shown};
 use crate::services::sessions;
@@ -16,16 +15,21 @@ use crate::services::sessions;
 /// A page's form is led to the sign-in page.
 #[utoipa::path(
     post, path = "/logout", tag = "sign-in", operation_id = "log_out",
-    request_body = Option<LogoutRequest>,
+    request_body(content(
+        (LogoutRequest = "application/json"),
+        (LogoutRequest = "application/x-www-form-urlencoded"),
+        (LogoutRequest = "multipart/form-data"),
+    )),
     security((), ("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "Signed out, also when nobody was signed in", body = MessageResponse),
         (status = 303, description = "A page's form: signed out, to the sign-in page"),
-        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Malformed", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 403, description = "From another site", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 408, description = "The body did not arrive in time", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 413, description = "The body is too large", content((Problem = "application/problem+json"), (String = "text/html"))),
         (status = 415, description = "Neither JSON nor a form", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away", content((Problem = "application/problem+json"), (String = "text/html"))),
     )
 )]
 pub async fn log_out(
@@ -52,8 +56,11 @@ async fn end_shown(shared: &Shared, request: &HttpRequest, payload: web::Payload
         Bearer::Token(token) => Some(token.to_owned()),
         Bearer::Absent => None,
     };
-    let sent = body::optional(request, payload, |form| LogoutRequest {
-        refresh_token: form.get("refresh_token").map(str::to_owned),
+    let sent = body::optional(request, payload, |form| {
+        if form.repeated(&["refresh_token"]).is_some() {
+            return Err(Error::bad_request("refresh_token came more than once"));
+        }
+        Ok(LogoutRequest { refresh_token: form.get("refresh_token").map(str::to_owned) })
     })
     .await?;
     let presented = cookies::presented(request, &config.cookies);
@@ -75,6 +82,7 @@ async fn end_shown(shared: &Shared, request: &HttpRequest, payload: web::Payload
     security(("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "Signed out everywhere", body = EndedResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
@@ -86,11 +94,8 @@ pub async fn log_out_everywhere(
     who: AccountOwner,
 ) -> Result<HttpResponse, Failure> {
     let user_id = who.user_id;
-    let sessions_ended = shared
-        .blocking(&request, move |app, connection| {
-            sessions::end_all(app, connection, user_id, None, RevokedReason::Logout)
-        })
-        .await?;
+    let sessions_ended =
+        shared.blocking(&request, move |app, connection| sessions::end_all(app, connection, user_id, None)).await?;
     let body = EndedResponse { status: "success", message: "Logged out everywhere", sessions_ended };
     let mut response = respond::ok(&body);
     cookies::clear(response.headers_mut(), &shared.app.config.cookies);
@@ -103,6 +108,7 @@ pub async fn log_out_everywhere(
     security(("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "The others are signed out", body = EndedResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
@@ -115,9 +121,7 @@ pub async fn log_out_others(
 ) -> Result<HttpResponse, Failure> {
     let (user_id, session_id) = (who.user_id, who.session_id);
     let sessions_ended = shared
-        .blocking(&request, move |app, connection| {
-            sessions::end_all(app, connection, user_id, Some(session_id), RevokedReason::Logout)
-        })
+        .blocking(&request, move |app, connection| sessions::end_all(app, connection, user_id, Some(session_id)))
         .await?;
     Ok(respond::ok(&EndedResponse { status: "success", message: "Logged out everywhere else", sessions_ended }))
 }

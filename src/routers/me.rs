@@ -7,7 +7,10 @@ use super::shared::Shared;
 use super::{body, cookies, request, sign_in};
 use crate::error::Error;
 use crate::models::user::User;
-use crate::schemas::{ChangePasswordRequest, MessageResponse, Problem, TokenResponse, UpdateMeRequest, UserResponse};
+use crate::schemas::{
+    ChangePasswordRequest, MessageResponse, PasswordChangedResponse, Problem, TokenResponse, UpdateMeRequest,
+    UserResponse,
+};
 use crate::services::account::{self, NewNames};
 use crate::services::passwords;
 use crate::services::sessions::Opened;
@@ -19,6 +22,7 @@ use crate::types::{Password, Words};
     security(("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "The user", body = UserResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
     )
@@ -43,6 +47,7 @@ async fn load(shared: &Shared, request: &HttpRequest, who: &SignedIn) -> Result<
         (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in, or a wrong password", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "A name is taken", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
@@ -74,10 +79,11 @@ pub async fn update_me(
     request_body = ChangePasswordRequest,
     security(("cookie" = []), ("oauth2" = [])),
     responses(
-        (status = 200, description = "Changed", body = MessageResponse),
+        (status = 200, description = "Changed", body = PasswordChangedResponse),
         (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in, or a wrong password", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The account was changed meanwhile", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
@@ -118,7 +124,7 @@ pub async fn change_password(
 
 fn password_changed(shared: &Shared, request: &HttpRequest, opened: Opened) -> HttpResponse {
     if matches!(request::bearer(request), Bearer::Token(_)) {
-        return respond::ok(&TokenResponse {
+        return respond::ok(&PasswordChangedResponse::Bearer(TokenResponse {
             expires_in: opened.access.expires_in(),
             expires_at: opened.access.expires_at().to_iso8601(),
             scope: opened.access.claims.scope.clone(),
@@ -126,9 +132,10 @@ fn password_changed(shared: &Shared, request: &HttpRequest, opened: Opened) -> H
             token_type: "bearer",
             refresh_token: Some(opened.refresh.text),
             rotated: None,
-        });
+        }));
     }
-    let mut response = respond::ok(&MessageResponse::new("Password changed successfully"));
+    let mut response =
+        respond::ok(&PasswordChangedResponse::Cookies(MessageResponse::new("Password changed successfully")));
     cookies::set_on(&mut response, &shared.app.config.cookies, &opened.access, &opened.refresh);
     response
 }

@@ -1,7 +1,7 @@
 use actix_web::{HttpResponse, web};
 
-use super::respond;
 use super::shared::Shared;
+use super::{jwks, respond};
 use crate::schemas::ServerMetadataResponse;
 use crate::types::Grant;
 
@@ -27,10 +27,11 @@ pub async fn show_server_metadata(shared: web::Data<Shared>) -> HttpResponse {
     let offered = |grant: &Grant| *grant != Grant::Password || config.oauth.password_grant;
     respond::ok(&ServerMetadataResponse {
         issuer: config.tokens.issuer.clone(),
+        jwks_uri: at(jwks::PATH),
         token_endpoint: at("/token"),
         token_endpoint_auth_methods_supported: BY_SECRET_OR_NOT.to_vec(),
         grant_types_supported: Grant::ALL.into_iter().filter(offered).map(Grant::as_str).collect(),
-        response_types_supported: Vec::new(),
+        response_types_supported: vec!["none"],
         scopes_supported: config.oauth.role_scopes.all().into_iter().map(str::to_owned).collect(),
         introspection_endpoint: at("/introspect"),
         introspection_endpoint_auth_methods_supported: BY_SECRET.to_vec(),

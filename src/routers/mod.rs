@@ -8,6 +8,7 @@ mod docs;
 mod extract;
 mod gateway;
 mod introspect;
+mod jwks;
 mod log_in;
 mod log_out;
 mod me;
@@ -15,6 +16,8 @@ mod metadata;
 mod observe;
 mod operations;
 mod pages;
+#[doc(hidden)]
+pub mod parsers;
 mod protected;
 mod refresh;
 mod register;
@@ -33,12 +36,14 @@ mod verify;
 use actix_web::middleware::Condition;
 use actix_web::web;
 
+pub use cookies::{ACCESS_COOKIES, DEVICE_COOKIES, REFRESH_COOKIES};
 pub use docs::openapi;
 pub use gateway::Mount;
 pub use observe::observe;
 pub use route::{Listener, Policy, Route};
 pub use shared::Shared;
 pub use silent_refresh::{Mode, silent_refresh};
+pub use verify::IDENTITY_HEADERS;
 
 pub use crate::services::refresh::Rotation;
 
@@ -90,6 +95,7 @@ pub fn routes() -> Vec<Route> {
         route("/revoke", Anyone, Public).post(revoke::revoke_token),
         route("/revocations", Client, Public).get(revocations::list_revocations),
         route(metadata::PATH, Anyone, Public).get(metadata::show_server_metadata),
+        route(jwks::PATH, Anyone, Public).get(jwks::show_jwks),
         route("/healthz", Anyone, Both).get(operations::show_health),
         route("/readyz", Anyone, Internal).get(operations::show_readiness),
         route("/metrics", Anyone, Internal).get(operations::show_metrics),

@@ -8,7 +8,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{StatusCode, Uri};
+use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
@@ -34,7 +34,7 @@ pub async fn observe(
     let app = &shared.app;
     let started = app.clock.instant();
     let id = request_id(&request);
-    let method = request.method().clone();
+    let method = word_for(request.method());
     let oauth = is_oauth(&app.config, request.path());
     request.extensions_mut().insert(RequestId(id.clone()));
     trim_trailing_slash(&mut request);
@@ -69,7 +69,7 @@ pub async fn observe(
     app.metrics.request_seconds.with_label_values(&[route.as_str(), status_class(status)]).observe(seconds);
     let level = if status.is_server_error() { log::Level::Warn } else { log::Level::Debug };
     log::log!(
-        level, event = "request", request_id = id.as_str(), method = method.as_str(), route = route.as_str(),
+        level, event = "request", request_id = id.as_str(), method = method, route = route.as_str(),
         status = status.as_u16(), seconds = seconds; "a request was answered"
     );
     response.map_err(|response| InternalError::from_response("request failed", response).into())
@@ -123,6 +123,8 @@ fn add_headers(headers: &mut HeaderMap, config: &Config, id: &str, oauth: bool) 
     respond::insert_if_absent(headers, header::REFERRER_POLICY, "no-referrer");
     let policy = "default-src 'none'; frame-ancestors 'none'";
     respond::insert_if_absent(headers, header::CONTENT_SECURITY_POLICY, policy);
+    // No other origin's page loads an answer as its image or script; what CORS lets it fetch is not touched by this.
+    respond::insert_if_absent(headers, header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
     if config.server.public_url.is_https() {
         respond::insert_if_absent(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
@@ -132,6 +134,22 @@ fn add_headers(headers: &mut HeaderMap, config: &Config, id: &str, oauth: bool) 
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID.clone(), id);
+    }
+}
+
+/// A method of the standard (RFC 9110, section 9; RFC 5789) by its name: any other is a text that somebody chose.
+fn word_for(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "TRACE" => "TRACE",
+        "CONNECT" => "CONNECT",
+        _ => "other",
     }
 }
 

@@ -6,10 +6,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::pages;
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use crate::app::Readings;
+use crate::app::{App, Readings};
 use crate::error::Error;
 use crate::models::migrations;
 use crate::schemas::{HealthResponse, IndexResponse, Problem, ReadinessResponse};
+use crate::services::passwords;
+use crate::types::SigningAlgorithm;
 
 /// A poll older than this many seconds means that revocations arrive late: not ready.
 const POLL_OVERDUE_SECONDS: u64 = 10;
@@ -55,6 +57,7 @@ pub async fn show_metrics(shared: web::Data<Shared>) -> HttpResponse {
     let (pool_connections, pool_idle) = app.database.connections();
     let readings = Readings {
         hash_queue_waiting: app.hasher.waiting(),
+        hash_rounds: passwords::rounds_worked(),
         pool_connections,
         pool_idle,
         revoked_sessions: app.revocations.sizes().0,
@@ -62,10 +65,18 @@ pub async fn show_metrics(shared: web::Data<Shared>) -> HttpResponse {
             .revocations
             .polled()
             .map(|polled| app.clock.instant().saturating_duration_since(polled)),
+        access_keys: count_access_keys(app),
+        signing_algorithm: app.access_keys.signing_algorithm(),
     };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
         .body(app.metrics.render(&readings))
+}
+
+fn count_access_keys(app: &App) -> Vec<(SigningAlgorithm, usize)> {
+    let all = app.access_keys.all();
+    let of = |algorithm| all.iter().filter(|key| key.algorithm == algorithm).count();
+    SigningAlgorithm::ALL.into_iter().map(|algorithm| (algorithm, of(algorithm))).collect()
 }
 
 /// What this is, and where its documentation stands; a browser is led to the account page.

@@ -12,6 +12,7 @@ use crate::services::account;
     security(("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "Signed in", body = ProtectedResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
     )
@@ -44,6 +45,7 @@ pub async fn show_protected(
     security(("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "An administrator", body = MessageResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not an administrator", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
@@ -55,6 +57,6 @@ pub async fn show_admin(
     who: SignedIn,
 ) -> Result<HttpResponse, Failure> {
     let id = who.user_id;
-    let admin = shared.blocking(&request, move |_, connection| account::load_admin(connection, id)).await?;
+    let admin = shared.blocking(&request, move |app, connection| account::load_admin(app, connection, id)).await?;
     Ok(respond::ok(&MessageResponse::new(format!("Welcome to the admin panel, {}!", admin.display_name()))))
 }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::models::user::User;
 use crate::schemas::{Problem, RegisterRequest, RegisterResponse, UserResponse};
 use crate::services::register::{self, Input, Registering};
-use crate::types::Role;
+use crate::types::{Event, EventName, Role};
 
 /// Registers a user.
 ///
@@ -19,13 +19,14 @@ use crate::types::Role;
     responses(
         (status = 201, description = "Registered", body = RegisterResponse),
         (status = 303, description = "The page's form: registered and signed in; both cookies are set"),
-        (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Registration is closed", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "A name is taken", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The password is weak", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded, or the database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Malformed", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 403, description = "Registration is closed", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 408, description = "The body did not arrive in time", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 409, description = "A name is taken", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 413, description = "The body is too large", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 415, description = "Neither JSON nor a page's form", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The password is weak", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 503, description = "Overloaded, or the database is away", content((Problem = "application/problem+json"), (String = "text/html"))),
     )
 )]
 pub async fn register_user(
@@ -51,6 +52,18 @@ pub async fn register_user(
 
 /// Adds a user, with the hash made on the hashing pool.
 pub async fn add_user(shared: &Shared, request: &HttpRequest, input: Input) -> Result<User, Error> {
+    let added = try_add_user(shared, request, input).await;
+    let reason = match &added {
+        Err(Error::UsernameTaken) => "username_taken",
+        Err(Error::EmailTaken) => "email_taken",
+        _ => return added,
+    };
+    // Many of them are somebody who looks for accounts.
+    shared.note(request, &Event::failure(EventName::UserRegistered, reason));
+    added
+}
+
+async fn try_add_user(shared: &Shared, request: &HttpRequest, input: Input) -> Result<User, Error> {
     let registering = Registering::parse(input)?;
     let wanted = registering.clone();
     shared.blocking(request, move |_, connection| wanted.check_free(connection)).await?;

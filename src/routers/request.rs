@@ -22,7 +22,7 @@ const MAX_PLACE: usize = 256;
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// The text of a header, if it was sent once and is ASCII.
+/// The text of a header, the first if there are several, if it is ASCII.
 pub fn header_text<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
@@ -30,6 +30,15 @@ pub fn header_text<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'
 /// The same, by a lower-case name that the framework has no constant for.
 pub fn named_header<'a>(request: &'a HttpRequest, name: &'static str) -> Option<&'a str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether the client has the answer of this strong tag already (RFC 9110, section 13.1.2: compared weakly).
+pub fn knows(request: &HttpRequest, etag: &str) -> bool {
+    let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    known.flat_map(|line| line.split(',')).any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
+    })
 }
 
 /// Whether the request's peer is one of `server.trusted_proxies`.
@@ -48,9 +57,10 @@ pub fn address(request: &HttpRequest) -> Option<IpAddr> {
     if trusted.is_empty() {
         return Some(peer.to_canonical());
     }
-    let forwarded: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-    Some(client_address(peer, &forwarded, trusted))
+    // A line with anything in it has to be read: left out, it would uncover the one above, which the client may have written.
+    let lines = request.headers().get_all("x-forwarded-for").map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let lines: Vec<_> = lines.collect();
+    Some(client_address(peer, &lines, trusted))
 }
 
 /// Warns of a peer that forwards for others and is no configured proxy: all of them share its address, so that one of
@@ -108,6 +118,7 @@ pub fn log_context(request: &HttpRequest) -> logging::Context {
     logging::Context {
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         address: address(request).map(|address| address.to_string()).unwrap_or_default(),
+        actor: None,
     }
 }
 

@@ -101,7 +101,9 @@ impl From<&Error> for Shown {
             Error::Database(_) => {
                 Self::new(S::SERVICE_UNAVAILABLE, "database_unavailable", "The database is unavailable; try again")
             }
-            Error::Internal(_) => Self::new(S::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong here"),
+            Error::Internal(_) | Error::Keys(_) => {
+                Self::new(S::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong here")
+            }
         }
     }
 }
@@ -178,7 +180,7 @@ pub fn response(error: &Error) -> HttpResponse {
 
 fn cause_of(error: &Error) -> Option<Cause> {
     let (level, event, message) = match error {
-        Error::Internal(cause) => (log::Level::Error, "internal_error", cause.as_str()),
+        Error::Internal(cause) | Error::Keys(cause) => (log::Level::Error, "internal_error", cause.as_str()),
         Error::Database(cause) => (log::Level::Error, "database_unavailable", cause.as_str()),
         Error::NotReady(cause) => (log::Level::Warn, "not_ready", *cause),
         Error::Overloaded => (log::Level::Warn, "overloaded", "the hashing queue is full"),

@@ -23,7 +23,7 @@ const MAX_WAIT: u64 = 60;
     get, path = "/revocations", tag = "clients", operation_id = "list_revocations",
     security(("client" = [])),
     params(
-        ("wait" = Option<u64>, Query, description = "Wait up to so many seconds for news, at most 60"),
+        ("wait" = Option<u64>, Query, description = "Wait up to so many seconds for news, at most 60", maximum = 60, nullable = false),
         ("If-None-Match" = Option<String>, Header, description = "The ETag of the last answer"),
     ),
     responses(
@@ -72,8 +72,7 @@ fn wait(query: &str) -> Result<Duration, Error> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// Whether the client has seen this already (RFC 9110, section 13.1.2: compared weakly).
+/// Whether the client has seen this already.
 fn is_known(request: &HttpRequest, recent: &Recent) -> bool {
-    let known = request::header_text(request, &header::IF_NONE_MATCH).unwrap_or_default();
-    known.split(',').any(|tag| tag.trim().trim_start_matches("W/").trim_matches('"') == recent.tag)
+    request::knows(request, &format!("\"{}\"", recent.tag))
 }

@@ -15,12 +15,16 @@ const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_
 #[expect(dead_code, reason = "describes the form in OpenAPI; the form itself is read field by field")]
 pub struct RevocationForm {
     /// An access token or a refresh token.
+    #[schema(min_length = 1)]
     token: String,
     /// "access_token" or "refresh_token"; tolerated and not needed.
+    #[schema(nullable = false)]
     token_type_hint: Option<String>,
     /// Unless the client authenticates by HTTP Basic; public use needs none.
+    #[schema(nullable = false)]
     client_id: Option<String>,
     /// Unless the client authenticates by HTTP Basic; public use needs none.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 
@@ -31,11 +35,12 @@ pub struct RevocationForm {
 #[utoipa::path(
     post, path = "/revoke", tag = "clients", operation_id = "revoke_token",
     security((), ("client" = [])),
-    request_body(content = RevocationForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content((RevocationForm = "application/x-www-form-urlencoded"), (RevocationForm = "multipart/form-data"))),
     responses(
         (status = 200, description = "The token is good no more; no body"),
-        (status = 400, description = "Malformed, or a token that is another client's or a client's own", body = OAuthProblem),
+        (status = 400, description = "Malformed, or a token that is another client's or a client's own", content((OAuthProblem = "application/json"), (Problem = "application/problem+json"))),
         (status = 401, description = "Not a good client, or none where the token needs one", body = OAuthProblem),
+        (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not a form", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),

@@ -14,7 +14,8 @@ use crate::types::SessionId;
     get, path = "/sessions", tag = "sessions", operation_id = "list_sessions",
     security(("cookie" = []), ("oauth2" = [])),
     responses(
-        (status = 200, description = "The sessions, newest sign-in first", body = SessionsResponse),
+        (status = 200, description = "The sessions, newest sign-in first; at most the newest 1,000 and the one that asks", body = SessionsResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
@@ -26,7 +27,7 @@ pub async fn list_sessions(
     who: AccountOwner,
 ) -> Result<HttpResponse, Failure> {
     let (owner, current) = (who.user_id, who.session_id);
-    let live = shared.blocking(&request, move |_, connection| sessions::list_live(connection, owner)).await?;
+    let live = shared.blocking(&request, move |_, connection| sessions::list_own(connection, owner, current)).await?;
     let sessions = live.iter().map(|session| SessionResponse::new(session, current)).collect();
     Ok(respond::ok(&SessionsResponse { sessions }))
 }
@@ -38,6 +39,7 @@ pub async fn list_sessions(
     security(("cookie" = []), ("oauth2" = [])),
     responses(
         (status = 200, description = "Ended; if it was the current one, the cookies are cleared", body = MessageResponse),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session of one's own", body = Problem, content_type = "application/problem+json"),

@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::error::Error;
 use crate::logging;
 use crate::models::AnyConnection;
-use crate::types::Instant;
+use crate::services::audit;
+use crate::types::{Event, Instant};
 
 /// A request's statements together may take this many times `database.acquire_timeout`.
 const WORK_TIMEOUT_FACTOR: u32 = 3;
@@ -101,6 +102,11 @@ impl Shared {
             return Err(Error::Database("the database did not answer in time".to_owned()));
         };
         done.map_err(|_| Error::Internal("synchronous work panicked".to_owned()))?
+    }
+
+    /// Logs an event of a request that changes nothing, and counts it for the audit trail.
+    pub fn note(&self, request: &HttpRequest, event: &Event) {
+        logging::within(request::log_context(request), || audit::note(&self.app, event));
     }
 
     /// Runs work on the hashing pool; [`Error::Overloaded`] at once when its queue is full.

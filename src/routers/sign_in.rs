@@ -12,8 +12,8 @@ use crate::services::passwords::Checked;
 use crate::services::refresh_token::RefreshToken;
 use crate::services::scopes::Asking;
 use crate::services::sessions::Opened;
-use crate::services::throttle::{self, Client, Reservation};
-use crate::types::{Identifier, Password};
+use crate::services::throttle::{self, Client, Reservation, Subject};
+use crate::types::{Event, EventName, Identifier, Password};
 
 /// How often an account may change under a sign-in before it is given up.
 const ATTEMPTS: usize = 3;
@@ -43,16 +43,11 @@ pub struct SignIn {
 /// Signs somebody in.
 pub async fn sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn) -> Result<Opened, Error> {
     let route = sign_in.route;
-    let outcome = try_sign_in(shared, request, sign_in).await;
+    let mut subject = None;
+    let outcome = try_sign_in(shared, request, sign_in, &mut subject).await;
     let metrics = &shared.app.metrics;
-    logging::within(request::log_context(request), || match &outcome {
-        Ok(opened) => {
-            metrics.sign_ins.with_label_values(&[route]).inc();
-            log::info!(
-                event = "sign_in", outcome = "success", subject:% = opened.user.id,
-                session:% = opened.access.claims.sid; "somebody signed in"
-            );
-        }
+    match &outcome {
+        Ok(_) => metrics.sign_ins.with_label_values(&[route]).inc(),
         Err(error) => {
             let reason = match error {
                 Error::InvalidCredentials => "invalid_credentials",
@@ -63,13 +58,35 @@ pub async fn sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn) ->
                 _ => "unavailable",
             };
             metrics.sign_in_failures.with_label_values(&[reason]).inc();
-            log::info!(event = "sign_in", outcome = "failure", reason = reason; "a sign-in was refused");
+            note_failure(shared, request, EventName::SignIn, reason, subject.as_ref());
         }
-    });
+    }
     outcome
 }
 
-async fn try_sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn) -> Result<Opened, Error> {
+/// Whose password was wrong stands there as an id or a keyed hash: people type passwords where names belong.
+fn note_failure(
+    shared: &Shared,
+    request: &HttpRequest,
+    name: EventName,
+    reason: &'static str,
+    subject: Option<&Subject>,
+) {
+    let event = Event::failure(name, reason).subject(subject.and_then(Subject::user));
+    match subject {
+        Some(subject) => shared.note(request, &event.account(throttle::account_tag(&shared.app, subject))),
+        // Nothing was checked: the throttle has noted why, or the service itself was not up to it.
+        None => logging::within(request::log_context(request), || logging::event(&event)),
+    }
+}
+
+/// Tells in `subject` whose password was checked, once it comes to that.
+async fn try_sign_in(
+    shared: &Shared,
+    request: &HttpRequest,
+    sign_in: SignIn,
+    subject: &mut Option<Subject>,
+) -> Result<Opened, Error> {
     let SignIn { identifier, password, client, replaced, asking, .. } = sign_in;
     let (attempt, reservation) = shared
         .blocking(request, move |app, connection| {
@@ -79,7 +96,11 @@ async fn try_sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn) ->
         })
         .await?;
     let (attempt, identifier) = attempt;
+    let checked = attempt.subject.clone();
     let outcome = check_and_finish(shared, request, identifier, attempt, password, replaced, asking).await;
+    if let Err(Error::InvalidCredentials | Error::SessionLimit | Error::InvalidScope) = outcome {
+        *subject = Some(checked);
+    }
     settle(shared, request, reservation, outcome).await
 }
 
@@ -142,9 +163,14 @@ pub async fn confirm(shared: &Shared, request: &HttpRequest, user: &User, passwo
     let (subject, client) = (attempt.subject.clone(), client(shared, request));
     let reservation =
         shared.blocking(request, move |app, connection| throttle::reserve(app, connection, &subject, &client)).await?;
+    let confirmed = attempt.subject.clone();
     let outcome = match check(shared, attempt, password).await {
         Ok(checked) if checked.correct => Ok(()),
-        Ok(_) => Err(Error::InvalidCredentials),
+        Ok(_) => {
+            let name = EventName::PasswordConfirmation;
+            note_failure(shared, request, name, "invalid_credentials", Some(&confirmed));
+            Err(Error::InvalidCredentials)
+        }
         Err(error) => Err(error),
     };
     settle(shared, request, reservation, outcome).await

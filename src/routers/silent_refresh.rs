@@ -20,7 +20,7 @@ use crate::error::{Error, Refusal};
 use crate::services::authenticate::{self, Identity, Unusable};
 use crate::services::refresh::{self, Delivery, Occasion, Refreshed, Refused, Rotation};
 use crate::services::scopes::Asking;
-use crate::types::Instant;
+use crate::types::{Event, EventName, Instant};
 
 /// Which requests a route signs in, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,10 @@ pub async fn silent_refresh(
             Ok(response)
         }
         Ok(Verdict::Refused { refusal, clear_cookies, since }) => {
+            // Not what ran out or was never a token: that is everyday life.
+            if refusal == Refusal::InvalidToken {
+                shared.note(request.request(), &Event::refused(EventName::TokenRefused));
+            }
             let mut response = respond::response(&refusal.into());
             let in_time = elapsed(&shared.app, since) <= shared.app.config.sessions.emit_deadline;
             if clear_cookies && in_time && mode.rotation() == Rotation::Allowed {

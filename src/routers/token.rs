@@ -12,8 +12,9 @@ use super::sign_in::{SignIn, sign_in};
 use super::{body, cross_site, request};
 use crate::app::App;
 use crate::error::Error;
+use crate::logging;
 use crate::models::client::Client;
-use crate::schemas::{FormProblem, FormProblemDetail, OAuthProblem, TokenResponse};
+use crate::schemas::{FormProblem, FormProblemDetail, TokenProblem, TokenResponse};
 use crate::services::client_token::{self, Refused};
 use crate::services::refresh::{self, Delivery, Echo, Occasion, Refreshed, Rotation};
 use crate::services::scopes::Asking;
@@ -40,12 +41,13 @@ enum Dialect {
 #[utoipa::path(
     post, path = "/token", tag = "sign-in", operation_id = "create_token",
     security((), ("client" = [])),
-    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content((TokenForm = "application/x-www-form-urlencoded"), (TokenForm = "multipart/form-data"))),
     responses(
         (status = 200, description = "Tokens", body = TokenResponse),
-        (status = 400, description = "Refused, with grant_type", body = OAuthProblem),
-        (status = 401, description = "Wrong name or password, without grant_type; or a wrong client", body = FormProblem),
+        (status = 400, description = "Refused, with grant_type; or an unreadable body", content((TokenProblem = "application/json"), (crate::schemas::Problem = "application/problem+json"))),
+        (status = 401, description = "Wrong name or password, without grant_type; or a wrong client", body = TokenProblem),
         (status = 403, description = "Closed, without grant_type", body = FormProblem),
+        (status = 408, description = "The body did not arrive in time", body = crate::schemas::Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = crate::schemas::Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not a form", body = crate::schemas::Problem, content_type = "application/problem+json"),
         (status = 422, description = "Missing fields, without grant_type", body = FormProblem),
@@ -80,7 +82,7 @@ pub async fn create_token(
     Ok(match grant {
         Grant::Password => password_grant(&shared, &request, &form, dialect, asking).await?,
         Grant::ClientCredentials => match caller {
-            Caller::Client(client) => client_grant(&shared, &client, &form)?,
+            Caller::Client(client) => client_grant(&shared, &request, &client, &form)?,
             Caller::Public => Unproven::Wrong.response(),
         },
         Grant::RefreshToken => refresh_grant(&shared, &request, &form, asking).await?,
@@ -92,21 +94,28 @@ pub async fn create_token(
 #[expect(dead_code, reason = "describes the form in OpenAPI; the form itself is read field by field")]
 pub struct TokenForm {
     /// "password", "refresh_token" or "client_credentials"; without it the form is FastAPI's.
+    #[schema(nullable = false, pattern = "^(password|refresh_token|client_credentials)$")]
     grant_type: Option<String>,
     /// A username or an e-mail address.
+    #[schema(nullable = false)]
     username: Option<String>,
     /// As registered.
-    #[schema(format = Password)]
+    #[schema(nullable = false, format = Password, max_length = 1024)]
     password: Option<String>,
     /// With grant_type refresh_token.
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
     /// Space-separated: no more than this. Without it, all that may be granted.
+    #[schema(nullable = false)]
     scope: Option<String>,
     /// With grant_type client_credentials: whom the token is to be for.
+    #[schema(nullable = false)]
     audience: Option<String>,
     /// Public use needs none.
+    #[schema(nullable = false)]
     client_id: Option<String>,
     /// A confidential client's, unless it authenticates by HTTP Basic.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 
@@ -232,8 +241,11 @@ fn fields_refused(detail: Vec<FormProblemDetail>) -> HttpResponse {
 }
 
 /// A client's own token. There is nothing to refresh: the client asks again.
-fn client_grant(shared: &Shared, client: &Client, form: &Form) -> Result<HttpResponse, Error> {
-    Ok(match client_token::issue(&shared.app, client, form.get("scope"), form.get("audience"))? {
+fn client_grant(shared: &Shared, request: &HttpRequest, client: &Client, form: &Form) -> Result<HttpResponse, Error> {
+    let issued = logging::within(request::log_context(request), || {
+        client_token::issue(&shared.app, client, form.get("scope"), form.get("audience"))
+    });
+    Ok(match issued? {
         Ok(ClientAccessToken { text, claims }) => respond::ok(&TokenResponse {
             expires_in: claims.exp - claims.iat,
             expires_at: Timestamp::from_unix_seconds(claims.exp).to_iso8601(),

@@ -1,16 +1,20 @@
 //! GET /verify: whether a request is signed in, asked by gateways and backends.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::extract::SignedIn;
 use super::request;
 use super::respond::Failure;
+use super::shared::Shared;
 use crate::error::Error;
 use crate::schemas::Problem;
 use crate::services::authenticate::Identity;
-use crate::types::Words;
+use crate::types::{Event, EventName, Words};
+
+/// What /verify tells an API of who asks, on every yes.
+pub const IDENTITY_HEADERS: [&str; 4] = ["x-auth-user-id", "x-auth-username", "x-auth-roles", "x-auth-session"];
 
 static USER_ID: HeaderName = HeaderName::from_static("x-auth-user-id");
 static USERNAME: HeaderName = HeaderName::from_static("x-auth-username");
@@ -35,13 +39,21 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
             ("X-Auth-Session" = String, description = "The session's id"),
             ("Authorization" = String, description = "Bearer and a good access token, for trusted proxies"),
         )),
+        (status = 302, description = "Behind a gateway, a person who is not signed in: to gateway.login_url"),
+        (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "From another site, or another role or scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn verify_request(request: HttpRequest, who: SignedIn) -> Result<HttpResponse, Failure> {
+pub async fn verify_request(
+    shared: web::Data<Shared>,
+    request: HttpRequest,
+    who: SignedIn,
+) -> Result<HttpResponse, Failure> {
     if request.match_info().get("role").is_some_and(|role| role != who.role.as_str()) {
+        let event = Event::refused(EventName::AccessRefused).reason("role_required");
+        shared.note(&request, &event.subject(who.user_id).session(who.session_id));
         return Err(Error::RoleRequired.into());
     }
     if let Some(scope) = request.match_info().get("scope") {
@@ -91,7 +103,12 @@ fn visible(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::visible;
+    use super::{HeaderName, IDENTITY_HEADERS, ROLES, SESSION, USER_ID, USERNAME, visible};
+
+    #[test]
+    fn the_list_of_identity_headers_is_what_is_set() {
+        assert_eq!(IDENTITY_HEADERS, [&USER_ID, &USERNAME, &ROLES, &SESSION].map(HeaderName::as_str));
+    }
 
     #[test]
     fn names_travel_as_visible_ascii_and_decode_to_one_name_only() {

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::tokens::TokenResponse;
 use crate::models::user::User;
 
 /// Registers a user by username, e-mail address or both.
@@ -8,13 +9,13 @@ use crate::models::user::User;
 #[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
     /// 1 to 64 characters.
-    #[schema(example = "ada")]
+    #[schema(example = "ada", max_length = 64)]
     pub username: Option<String>,
     /// An address to sign in with.
-    #[schema(example = "ada@example.com")]
+    #[schema(example = "ada@example.com", max_length = 254)]
     pub email: Option<String>,
     /// 8 to 128 characters that are not easy to guess.
-    #[schema(format = Password, example = "correct horse battery staple")]
+    #[schema(value_type = String, required, format = Password, example = "correct horse battery staple", min_length = 1, max_length = 128)]
     pub password: Option<String>,
 }
 
@@ -78,7 +79,7 @@ pub struct LoginRequest {
     /// An e-mail address.
     pub email: Option<String>,
     /// As registered.
-    #[schema(format = Password, example = "correct horse battery staple")]
+    #[schema(value_type = String, required, format = Password, example = "correct horse battery staple", min_length = 1, max_length = 1024)]
     pub password: Option<String>,
 }
 
@@ -126,7 +127,7 @@ pub struct UpdateMeRequest {
     #[schema(value_type = Option<String>)]
     pub email: Option<Option<String>>,
     /// The password as it is now.
-    #[schema(format = Password)]
+    #[schema(value_type = String, required, format = Password, min_length = 1, max_length = 1024)]
     pub current_password: Option<String>,
 }
 
@@ -140,10 +141,10 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
 #[serde(deny_unknown_fields)]
 pub struct ChangePasswordRequest {
     /// The password as it is now.
-    #[schema(format = Password)]
+    #[schema(value_type = String, required, format = Password, min_length = 1, max_length = 1024)]
     pub current_password: Option<String>,
     /// The password as it is to be.
-    #[schema(format = Password)]
+    #[schema(value_type = String, required, format = Password, min_length = 1, max_length = 128)]
     pub new_password: Option<String>,
 }
 
@@ -161,6 +162,16 @@ impl MessageResponse {
     pub fn new(message: impl Into<String>) -> Self {
         Self { status: "success", message: message.into() }
     }
+}
+
+/// A password was changed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum PasswordChangedResponse {
+    /// To a caller with cookies, which gets new ones.
+    Cookies(MessageResponse),
+    /// To a Bearer caller.
+    Bearer(TokenResponse),
 }
 
 /// The smallest protected resource.

@@ -97,13 +97,15 @@ impl IntrospectionResponse {
 pub struct ServerMetadataResponse {
     /// `iss` of every token.
     pub issuer: String,
+    /// The public keys that verify access tokens; none while HS256 is all there is.
+    pub jwks_uri: String,
     /// POST /token.
     pub token_endpoint: String,
     /// How a client may authenticate there.
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// What `grant_type` may be.
     pub grant_types_supported: Vec<&'static str>,
-    /// Empty: there is no authorization endpoint.
+    /// "none": there is no authorization endpoint, and nothing comes from one.
     pub response_types_supported: Vec<&'static str>,
     /// What roles grant; absent where they grant nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -46,6 +46,16 @@ pub struct OAuthProblem {
     pub code: Option<&'static str>,
 }
 
+/// An error of the token endpoint, in the words of the dialect that the form spoke.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum TokenProblem {
+    /// With `grant_type`, and whatever is wrong with the client.
+    OAuth(OAuthProblem),
+    /// Without `grant_type`.
+    Form(FormProblem),
+}
+
 /// An error of the token endpoint to a form without `grant_type`, as FastAPI words it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]

@@ -1,15 +1,16 @@
 //! What a signed-in user sees and changes of the own account.
 
+use super::audit;
 use super::passwords;
 use super::register;
 use super::scopes;
 use super::sessions::{self, Opened};
 use crate::app::App;
 use crate::error::{Error, FieldError, Refusal};
+use crate::models::AnyConnection;
 use crate::models::session::{self, Device, FIRST_PARTY, RevokedReason};
 use crate::models::user::{self, User, UserChange};
-use crate::models::{AnyConnection, transaction};
-use crate::types::{Email, Password, SessionId, UserId, Username, Words};
+use crate::types::{Email, Event, EventName, Password, SessionId, UserId, Username, Words};
 
 /// The signed-in user as the database has it now; one who was disabled or deleted meanwhile is not signed in.
 pub fn load(connection: &mut AnyConnection, id: UserId) -> Result<User, Error> {
@@ -20,9 +21,13 @@ pub fn load(connection: &mut AnyConnection, id: UserId) -> Result<User, Error> {
 }
 
 /// The signed-in user, if the database says that it is an administrator.
-pub fn load_admin(connection: &mut AnyConnection, id: UserId) -> Result<User, Error> {
+pub fn load_admin(app: &App, connection: &mut AnyConnection, id: UserId) -> Result<User, Error> {
     let user = load(connection, id)?;
-    if user.role().is_admin() { Ok(user) } else { Err(Error::AdminRequired) }
+    if user.role().is_admin() {
+        return Ok(user);
+    }
+    audit::note(app, &Event::refused(EventName::AccessRefused).reason("admin_required").subject(id));
+    Err(Error::AdminRequired)
 }
 
 /// New names; the outer `None` leaves one as it is, the inner one removes it.
@@ -67,17 +72,20 @@ pub fn rename(app: &App, connection: &mut AnyConnection, seen: &User, names: &Ne
         email: names.email.as_ref().map(Option::as_ref),
         ..UserChange::default()
     };
-    let changed = transaction(connection, |connection| {
-        let new_username =
-            change.username.flatten().filter(|name| Some(name.canonical()) != seen.username_canonical.as_deref());
-        let new_email =
-            change.email.flatten().filter(|email| Some(email.canonical()) != seen.email_canonical.as_deref());
+    let new_username =
+        change.username.flatten().filter(|name| Some(name.canonical()) != seen.username_canonical.as_deref());
+    let new_email = change.email.flatten().filter(|email| Some(email.canonical()) != seen.email_canonical.as_deref());
+    let renamed = audit::recorded(connection, |connection, events| {
         register::check_free(connection, new_username, new_email)?;
-        user::update(connection, seen.id, seen.version, &change)
-    })?;
-    let user = changed.ok_or(Error::Conflict)?;
+        events.push(Event::success(EventName::UserRenamed).subject(seen.id));
+        user::update(connection, seen.id, seen.version, &change)?.ok_or(Error::Conflict)
+    });
+    if let Err(Error::Conflict) = renamed {
+        // Taken by somebody else, or the account itself was changed.
+        register::check_free(connection, new_username, new_email)?;
+    }
+    let user = renamed?;
     app.revocations.add_user(user.id, user.version, app.clock.now());
-    log::info!(event = "user_renamed", outcome = "success", subject:% = user.id; "a user changed the own names");
     Ok(user)
 }
 
@@ -86,7 +94,7 @@ pub fn check_new_password(app: &App, user: &User, password: &Password) -> Result
     let email = user.email.as_deref();
     let local = email.and_then(|email| email.split('@').next());
     let names: Vec<&str> = user.username.as_deref().into_iter().chain(email).chain(local).collect();
-    passwords::check_new("new_password", password, &names, app.config.passwords.min_length)
+    passwords::check_new(app, "new_password", password, &names)
 }
 
 /// Stores a new password: every other session ends, and the caller's own gives way to a new one, whose scope is what the
@@ -101,21 +109,25 @@ pub fn change_password(
 ) -> Result<Opened, Error> {
     let change = UserChange { password_hash: Some(password_hash), ..UserChange::default() };
     let (acting, scope) = acting;
-    let (opened, ended) = transaction(connection, |connection| {
+    let (opened, ended) = audit::recorded(connection, |connection, events| {
         let user = user::update(connection, seen.id, seen.version, &change)?.ok_or(Error::Conflict)?;
         // The new session is as much the same client's as the one whose place it takes.
         let client_id = session::find_now(connection, acting)?.map(|(session, ..)| session.client_id);
-        session::revoke(connection, acting, RevokedReason::Superseded)?;
+        if session::revoke(connection, acting, RevokedReason::Superseded)? == 1 {
+            events.extend(sessions::ended(Some(user.id), &[acting], RevokedReason::Superseded));
+        }
         let ended = session::revoke_all_of(connection, user.id, None, RevokedReason::Password)?;
         let now = user.updated_at;
         let client_id = client_id.as_deref().unwrap_or(FIRST_PARTY);
         let scope = scopes::left_of(app, &user.role(), scope);
         let (opened, _) = sessions::open(app, connection, &user, now, device, client_id, &scope)?;
-        Ok::<_, Error>((opened, ended))
+        events.extend(sessions::ended(Some(user.id), &ended, RevokedReason::Password));
+        let session = opened.access.claims.sid;
+        events.push(Event::success(EventName::PasswordChanged).subject(user.id).session(session));
+        Ok((opened, ended))
     })?;
     sessions::note_revoked(app, &[acting], RevokedReason::Superseded);
     sessions::note_revoked(app, &ended, RevokedReason::Password);
     app.revocations.add_user(opened.user.id, opened.user.version, app.clock.now());
-    log::info!(event = "password_changed", outcome = "success", subject:% = opened.user.id; "a user changed the own password");
     Ok(opened)
 }

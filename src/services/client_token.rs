@@ -1,10 +1,11 @@
 //! Tokens of clients themselves, for calls from service to service (RFC 6749, section 4.4; RFC 9068).
 
+use super::audit;
 use super::tokens::{self, ClientAccessToken};
 use crate::app::App;
 use crate::error::Error;
 use crate::models::client::Client;
-use crate::types::Words;
+use crate::types::{Event, EventName, Words};
 
 /// Why a client does not get the token that it asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,6 @@ pub fn issue(
         Some(_) => return Ok(Err(Refused::Audience)),
     };
     let token = tokens::mint_for_client(app, &client.id, audience, &granted)?;
-    log::info!(event = "client_token", outcome = "success", client = client.id.as_str(); "a client got a token of its own");
+    audit::note(app, &Event::success(EventName::ClientToken).client(&client.id));
     Ok(Ok(token))
 }

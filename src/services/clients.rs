@@ -6,10 +6,12 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::audit;
+use crate::app::App;
 use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::client::{self, Client, NewClient};
-use crate::types::{Grant, Words, random_bytes};
+use crate::types::{Event, EventName, Grant, Words, random_bytes};
 
 /// Tells a leaked secret from other texts, for people and for programs that look for such.
 const PREFIX: &str = "tcs_";
@@ -66,8 +68,11 @@ pub fn create(connection: &mut AnyConnection, input: &Input) -> Result<(Client, 
         scopes: &input.scopes,
         audiences: &input.audiences,
     };
-    let client = client::insert(connection, &new)?;
-    let client = client.ok_or_else(|| Error::bad_field("name", "Another client has this name"))?;
+    let client = audit::recorded(connection, |connection, events| {
+        let client = client::insert(connection, &new)?;
+        events.push(Event::success(EventName::ClientCreated).client(&id));
+        client.ok_or_else(|| Error::bad_field("name", "Another client has this name"))
+    })?;
     Ok((client, secret))
 }
 
@@ -92,27 +97,45 @@ pub fn find(connection: &mut AnyConnection, name: &str) -> Result<Client, Error>
 pub fn rotate_secret(connection: &mut AnyConnection, name: &str) -> Result<(Client, ClientSecret), Error> {
     let client = find(connection, name)?;
     let secret = ClientSecret::random();
-    match client::set_secret(connection, &client.id, &hash(secret.expose()))? {
-        0 => Err(Error::NotFound),
-        _ => Ok((client, secret)),
-    }
+    audit::recorded(connection, |connection, events| {
+        events.push(Event::success(EventName::ClientSecretRotated).client(&client.id));
+        match client::set_secret(connection, &client.id, &hash(secret.expose()))? {
+            0 => Err(Error::NotFound),
+            _ => Ok(()),
+        }
+    })?;
+    Ok((client, secret))
 }
 
 /// Disables or enables a client.
 pub fn set_disabled(connection: &mut AnyConnection, name: &str, disabled: bool) -> Result<Client, Error> {
     let client = find(connection, name)?;
-    match client::set_disabled(connection, &client.id, disabled)? {
-        0 => Err(Error::NotFound),
-        _ => Ok(client),
-    }
+    let name = if disabled { EventName::ClientDisabled } else { EventName::ClientEnabled };
+    audit::recorded(connection, |connection, events| {
+        events.push(Event::success(name).client(&client.id));
+        match client::set_disabled(connection, &client.id, disabled)? {
+            0 => Err(Error::NotFound),
+            _ => Ok(client),
+        }
+    })
 }
 
 /// The enabled client of this id and secret, if they are one's.
-pub fn authenticate(connection: &mut AnyConnection, id: &str, secret: &str) -> Result<Option<Client>, Error> {
+pub fn authenticate(
+    app: &App,
+    connection: &mut AnyConnection,
+    id: &str,
+    secret: &str,
+) -> Result<Option<Client>, Error> {
     let found = if is_id(id) { client::find(connection, id)? } else { None };
-    let proven = found.filter(|client| !client.disabled && hash(secret).ct_eq(client.secret_hash.as_slice()).into());
+    let known = found.as_ref().map(|client| client.id.clone());
+    // An unknown client costs the same comparison, and a disabled one too.
+    let stored = found.as_ref().map_or([0; 32].as_slice(), |client| client.secret_hash.as_slice());
+    let matches: bool = hash(secret).ct_eq(stored).into();
+    let proven = found.filter(|client| matches && !client.disabled);
     if proven.is_none() {
-        log::warn!(event = "client_refused", outcome = "refused"; "a client did not prove itself");
+        // An id that nobody has is a text that a stranger typed.
+        audit::note(app, &Event { client: known, ..Event::refused(EventName::ClientRefused) });
     }
     Ok(proven)
 }

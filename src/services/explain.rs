@@ -29,18 +29,20 @@ pub fn explain(app: &App, connection: &mut AnyConnection, text: &str) -> Result<
 }
 
 fn explain_access_token(app: &App, connection: &mut AnyConnection, text: &str) -> Result<Explanation, Error> {
-    let (mut good, claims, first) = match tokens::verify_any(app, text) {
+    let (mut good, claims, first) = match tokens::verify_any(app, connection, text)? {
         Ok(Verified::User(claims)) => {
             (true, Some(*claims), "Its signature, issuer, audience and lifetime are good.".to_owned())
         }
-        Ok(Verified::Client(claims)) => return explain_client(connection, &claims),
+        Ok(Verified::Client(claims)) => return explain_client(connection, &claims, explain_key(app, text)),
         Err(flaw) => {
             let sentence = sentence(app, &flaw);
             let claims = if let Flaw::Expired(claims) = flaw { Some(*claims) } else { None };
             (false, claims, sentence)
         }
     };
-    let mut lines = vec!["This is an access token.".to_owned(), first];
+    let mut lines = vec!["This is an access token.".to_owned()];
+    lines.extend(explain_key(app, text));
+    lines.push(first);
     if let Some(claims) = claims {
         good &= explain_session(connection, claims.sid, &mut lines)?;
         good &= explain_version(connection, &claims, &mut lines)?;
@@ -48,7 +50,19 @@ fn explain_access_token(app: &App, connection: &mut AnyConnection, text: &str) -
     Ok(Explanation { good, lines })
 }
 
-fn explain_client(connection: &mut AnyConnection, claims: &ClientClaims) -> Result<Explanation, Error> {
+/// Which of our keys it names; nothing where that is unknown.
+fn explain_key(app: &App, text: &str) -> Option<String> {
+    let key = tokens::named_key(app, text)?;
+    let does = if app.access_keys.is_signing(&key) { "signs" } else { "still verifies" };
+    let whose = key.audience.as_deref().map(|audience| format!(" for the audience {audience}")).unwrap_or_default();
+    Some(format!("It names the key {} of {}{whose}, which {does}.", key.kid, key.algorithm))
+}
+
+fn explain_client(
+    connection: &mut AnyConnection,
+    claims: &ClientClaims,
+    key: Option<String>,
+) -> Result<Explanation, Error> {
     let client = client::find(connection, &claims.client_id)?;
     let good = client.as_ref().is_some_and(|client| !client.disabled);
     let owner = match client {
@@ -56,11 +70,10 @@ fn explain_client(connection: &mut AnyConnection, claims: &ClientClaims) -> Resu
         Some(client) => format!("Its client, {}, is disabled.", client.name),
         None => "The database does not know its client.".to_owned(),
     };
-    let lines = vec![
-        "This is an access token of a client itself: no user, and so refused at every route for users.".to_owned(),
-        "Its signature, issuer and lifetime are good.".to_owned(),
-        owner,
-    ];
+    let first =
+        "This is an access token of a client itself: no user, and so refused at every route for users.".to_owned();
+    let good_so_far = "Its signature, issuer and lifetime are good.".to_owned();
+    let lines = [first].into_iter().chain(key).chain([good_so_far, owner]).collect();
     Ok(Explanation { good, lines })
 }
 
@@ -74,12 +87,13 @@ fn sentence(app: &App, flaw: &Flaw) -> String {
         Flaw::Shape => "It is not three base64url parts joined by dots: not a JWT at all, or cut in copying.".to_owned(),
         Flaw::Header => "Its header is not exactly alg, typ and kid: another service made it, or somebody altered it.".to_owned(),
         Flaw::Type => "Its typ is not at+jwt: it is no access token of ours.".to_owned(),
-        Flaw::UnknownKey => "Its kid names none of our keys: it was signed with another secret, or with one that was dropped from tokens.previous_secrets.".to_owned(),
+        Flaw::UnknownKey => "Its kid names none of our keys: it was signed with another secret, or with one that was dropped from tokens.previous_secrets, or with a key pair that is not, or no more, in tokens.keys_dir (`tacit keys list`).".to_owned(),
         Flaw::Algorithm => "Its alg is not the algorithm of the key that its kid names.".to_owned(),
         Flaw::Signature => "Its signature is wrong: it was altered, or signed with another secret.".to_owned(),
         Flaw::Claims => "A claim is missing or of the wrong type.".to_owned(),
         Flaw::Issuer => format!("Its iss is not {}: check tokens.issuer and server.public_url on every replica.", tokens.issuer),
         Flaw::Audience => format!("Its aud is not {}: check tokens.audience.", tokens.audience),
+        Flaw::KeyOfAnotherAudience => "Its aud is not the one that its key is for: whoever made it holds the key of another audience.".to_owned(),
         Flaw::NotYetValid => "Its nbf lies in the future: check the clocks.".to_owned(),
         Flaw::Expired(claims) => ran_out(claims.exp),
         Flaw::ClientExpired(claims) => ran_out(claims.exp),

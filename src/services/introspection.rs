@@ -38,7 +38,7 @@ pub fn introspect(app: &App, connection: &mut AnyConnection, text: &str) -> Resu
     if !app.revocations.is_loaded() {
         return Err(Error::NotReady("the revoked sessions were not loaded yet"));
     }
-    match tokens::verify_any(app, text) {
+    match tokens::verify_any(app, connection, text)? {
         Ok(Verified::User(claims)) => {
             let (revoked, stale) = app.revocations.check(claims.sid, claims.sub, claims.ver);
             let good = revoked.is_none() && !stale && is_enabled(connection, &claims.client_id)?;

@@ -1,5 +1,6 @@
 //! Signing in with a password: one function before the hash, one after it, and the hash between them on threads of its own.
 
+use super::audit;
 use super::passwords::{self, Checked};
 use super::refresh_token::RefreshToken;
 use super::scopes::{self, Asking};
@@ -7,10 +8,10 @@ use super::sessions::{self, Opened};
 use super::throttle::Subject;
 use crate::app::App;
 use crate::error::Error;
-use crate::models::session::{self, Device, RevokedReason};
+use crate::models::AnyConnection;
+use crate::models::session::{self, Device, FIRST_PARTY, RevokedReason};
 use crate::models::user::{self, User};
-use crate::models::{AnyConnection, transaction};
-use crate::types::{Identifier, Password, SessionId};
+use crate::types::{Event, EventName, Identifier, Password, SessionId};
 
 /// A sign-in whose password is still to be checked. An unknown or disabled user has one too, so that all take the same.
 #[derive(Clone, Debug)]
@@ -75,15 +76,19 @@ pub fn finish(
     let Some(user) = attempt.user.as_ref().filter(|_| checked.correct) else {
         return Err(Error::InvalidCredentials);
     };
-    let opened = transaction(connection, |connection| {
+    let opened = audit::recorded(connection, |connection, events| {
         let touched = user::touch_sign_in(connection, user.id, user.version, checked.rehash.as_deref())?;
         let Some(user) = touched else { return Ok(None) };
         let now = user.last_signed_in_at.unwrap_or(user.updated_at);
         // First, so that the session whose place is taken is neither one too many nor evicts another device.
-        let superseded = supersede(connection, replaced)?;
+        let superseded = supersede(connection, replaced, events)?;
         let scope = scopes::at_sign_in(app, &user.role(), asking)?;
-        let (opened, evicted) = sessions::open(app, connection, &user, now, device, &asking.client_id, &scope)?;
-        Ok::<_, Error>(Some((opened, evicted, superseded)))
+        let client_id = asking.client_id.as_str();
+        let (opened, evicted) = sessions::open(app, connection, &user, now, device, client_id, &scope)?;
+        events.extend(sessions::ended(Some(user.id), &evicted, RevokedReason::Evicted));
+        let event = Event::success(EventName::SignIn).subject(user.id).session(opened.access.claims.sid);
+        events.push(if client_id == FIRST_PARTY { event } else { event.client(client_id) });
+        Ok(Some((opened, evicted, superseded)))
     })?;
     let Some((opened, evicted, superseded)) = opened else { return Ok(Outcome::Changed) };
     sessions::note_revoked(app, &evicted, RevokedReason::Evicted);
@@ -93,13 +98,19 @@ pub fn finish(
 
 /// Ends the sessions of these tokens and tells which. A token proves itself by its MAC and its secret part, whatever its
 /// generation.
-pub(super) fn supersede(connection: &mut AnyConnection, tokens: &[RefreshToken]) -> Result<Vec<SessionId>, Error> {
-    let mut ended = Vec::new();
+fn supersede(
+    connection: &mut AnyConnection,
+    tokens: &[RefreshToken],
+    events: &mut Vec<Event>,
+) -> Result<Vec<SessionId>, Error> {
+    const REASON: RevokedReason = RevokedReason::Superseded;
+    let mut superseded = Vec::new();
     for token in tokens {
-        let proven = super::log_out::proves_itself(connection, token)?;
-        if proven && session::revoke(connection, token.session_id, RevokedReason::Superseded)? == 1 {
-            ended.push(token.session_id);
+        let Some(proven) = super::log_out::proven_session(connection, token)? else { continue };
+        if session::revoke(connection, proven.id, REASON)? == 1 {
+            events.extend(sessions::ended(proven.user_id, &[proven.id], REASON));
+            superseded.push(proven.id);
         }
     }
-    Ok(ended)
+    Ok(superseded)
 }

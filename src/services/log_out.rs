@@ -2,14 +2,15 @@
 
 use subtle::ConstantTimeEq;
 
+use super::audit;
 use super::refresh_token::RefreshToken;
 use super::sessions;
 use super::tokens::{self, Flaw};
 use crate::app::App;
 use crate::error::Error;
 use crate::models::AnyConnection;
-use crate::models::session::{self, RevokedReason};
-use crate::types::SessionId;
+use crate::models::session::{self, RevokedReason, Session};
+use crate::types::{Event, SessionId, UserId};
 
 /// The tokens that a request to sign out shows.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +21,12 @@ pub struct Shown {
     pub refresh_tokens: Vec<String>,
 }
 
+/// A session, and whose it is.
+type Proven = (SessionId, Option<UserId>);
+
 /// The sessions whose tokens are shown with a good MAC or signature; expiry does not matter.
 pub struct Proofs {
-    by_access_token: Vec<SessionId>,
+    by_access_token: Vec<Proven>,
     by_refresh_token: Vec<RefreshToken>,
 }
 
@@ -30,8 +34,8 @@ impl Proofs {
     /// Checks what needs no database.
     pub fn of(app: &App, shown: &Shown) -> Self {
         let session_of = |text: &String| match tokens::verify(app, text) {
-            Ok(claims) => Some(claims.sid),
-            Err(Flaw::Expired(claims)) => Some(claims.sid),
+            Ok(claims) => Some((claims.sid, Some(claims.sub))),
+            Err(Flaw::Expired(claims)) => Some((claims.sid, Some(claims.sub))),
             Err(_) => None,
         };
         Self {
@@ -52,26 +56,45 @@ impl Proofs {
 
 /// Ends the sessions and tells how many were still open.
 pub fn log_out(app: &App, connection: &mut AnyConnection, proofs: &Proofs) -> Result<usize, Error> {
-    let mut ids = proofs.by_access_token.clone();
+    end(app, connection, proofs, None)
+}
+
+/// The same, with an event that is recorded as well if a session was still open.
+pub(super) fn end(
+    app: &App,
+    connection: &mut AnyConnection,
+    proofs: &Proofs,
+    also: Option<Event>,
+) -> Result<usize, Error> {
+    const REASON: RevokedReason = RevokedReason::Logout;
+    let mut proven = proofs.by_access_token.clone();
     for token in &proofs.by_refresh_token {
-        if proves_itself(connection, token)? {
-            ids.push(token.session_id);
-        }
+        proven.extend(proven_session(connection, token)?.map(|session| (session.id, session.user_id)));
     }
-    ids.sort_unstable();
-    ids.dedup();
-    let mut ended = Vec::new();
-    for id in ids {
-        if session::revoke(connection, id, RevokedReason::Logout)? == 1 {
-            ended.push(id);
-        }
+    proven.sort_unstable_by_key(|(id, _)| *id);
+    proven.dedup_by_key(|(id, _)| *id);
+    if proven.is_empty() {
+        return Ok(0);
     }
-    sessions::note_revoked(app, &ended, RevokedReason::Logout);
+    let ended = audit::recorded(connection, |connection, events| {
+        let mut ended = Vec::new();
+        for (id, owner) in proven {
+            if session::revoke(connection, id, REASON)? == 1 {
+                events.extend(sessions::ended(owner, &[id], REASON));
+                ended.push(id);
+            }
+        }
+        if !ended.is_empty() {
+            events.extend(also);
+        }
+        Ok(ended)
+    })?;
+    sessions::note_revoked(app, &ended, REASON);
     Ok(ended.len())
 }
 
-/// Whether the token's secret part is its session's.
-pub(super) fn proves_itself(connection: &mut AnyConnection, token: &RefreshToken) -> Result<bool, Error> {
-    let found = session::find_now(connection, token.session_id)?;
-    Ok(found.is_some_and(|(session, ..)| token.secret_hash().ct_eq(session.secret_hash.as_slice()).into()))
+/// The token's session, if the token's secret part is its own.
+pub(super) fn proven_session(connection: &mut AnyConnection, token: &RefreshToken) -> Result<Option<Session>, Error> {
+    let found = session::find_now(connection, token.session_id)?.map(|(session, ..)| session);
+    Ok(found.filter(|session| token.secret_hash().ct_eq(session.secret_hash.as_slice()).into()))
 }

@@ -1,6 +1,7 @@
 //! The rules: plain synchronous functions from `&App` and input to a result, without HTTP.
 
 pub mod account;
+pub mod audit;
 pub mod authenticate;
 pub mod client_token;
 pub mod clients;
@@ -17,6 +18,7 @@ pub mod revocations;
 pub mod revoke_token;
 pub mod scopes;
 pub mod sessions;
+pub mod signing_keys;
 pub mod throttle;
 pub mod tokens;
 pub mod users;

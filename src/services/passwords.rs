@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one home of bcrypt")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bcrypt::{HashParts, Version};
@@ -9,6 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::app::App;
 use crate::error::Error;
 use crate::types::{Password, random_bytes};
 
@@ -27,6 +30,14 @@ const MAX_CHARACTERS: usize = 128;
 /// Fewer guesses than this, by zxcvbn's estimate, and a new password is refused.
 const MIN_GUESSES: u64 = 100_000;
 
+/// Rounds of bcrypt that this process worked.
+static ROUNDS: AtomicU64 = AtomicU64::new(0);
+
+/// Rounds of bcrypt that this process worked, 2^cost for each hash: what sign-ins cost, the same for all that are refused.
+pub fn rounds_worked() -> u64 {
+    ROUNDS.load(Ordering::Relaxed)
+}
+
 /// What checking a password found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
@@ -37,7 +48,7 @@ pub struct Checked {
 }
 
 enum Stored<'a> {
-    BcryptSha256 { cost: u32, salt: &'a str, digest: &'a str },
+    BcryptSha256 { cost: u32, salt: &'a str, raw_salt: [u8; 16], digest: &'a str },
     Bcrypt { cost: u32 },
     Unknown,
 }
@@ -49,9 +60,10 @@ fn parse(stored: &str) -> Stored<'_> {
             && let Ok(cost) = cost.parse()
             && COSTS.contains(&cost)
             && salt.len() == 22
-            && digest.len() == 31
+            // bcrypt's own parser turns the salt's text into bytes.
+            && let Ok(whole) = format!("$2b${cost:02}${salt}{digest}").parse::<HashParts>()
         {
-            return Stored::BcryptSha256 { cost, salt, digest };
+            return Stored::BcryptSha256 { cost, salt, raw_salt: whole.get_salt_raw(), digest };
         }
     } else if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix))
         && let Ok(parts) = stored.parse::<HashParts>()
@@ -80,10 +92,14 @@ pub fn dummy(cost: u32) -> String {
 /// stored hash is cheaper; an unreadable hash is checked like a dummy and never right.
 pub fn check(password: &Password, stored: &str, cost: u32) -> Result<Checked, Error> {
     let (correct, stored_cost, upgrade) = match parse(stored) {
-        Stored::BcryptSha256 { cost: stored_cost, salt, digest } => {
-            (check_bcrypt_sha256(password, stored_cost, salt, digest)?, stored_cost, stored_cost < cost)
+        Stored::BcryptSha256 { cost: stored_cost, salt, raw_salt, digest } => {
+            let computed = bcrypt_with(&prehash(password, salt), stored_cost, raw_salt)?;
+            let computed = computed.format_for_version(Version::TwoB);
+            let computed = computed.get(29..).unwrap_or_default();
+            (computed.as_bytes().ct_eq(digest.as_bytes()).into(), stored_cost, stored_cost < cost)
         }
         Stored::Bcrypt { cost: stored_cost } => {
+            count_rounds(stored_cost);
             let correct = bcrypt::verify(password.expose(), stored).map_err(failed)?;
             // Of a longer password only the first 72 bytes were checked: the rest is not known to be right.
             (correct, stored_cost, password.expose().len() <= BCRYPT_MAX_BYTES)
@@ -103,18 +119,13 @@ pub fn check(password: &Password, stored: &str, cost: u32) -> Result<Checked, Er
     Ok(Checked { correct, rehash })
 }
 
-fn check_bcrypt_sha256(password: &Password, cost: u32, salt: &str, digest: &str) -> Result<bool, Error> {
-    // bcrypt's own parser turns the salt's text into bytes; the digest here is only there to make a whole.
-    let whole = format!("$2b${cost:02}${salt}{digest}");
-    let Ok(parts) = whole.parse::<HashParts>() else { return Ok(false) };
-    let computed = bcrypt_with(&prehash(password, salt), cost, parts.get_salt_raw())?;
-    let computed = computed.format_for_version(Version::TwoB);
-    let computed = computed.get(29..).unwrap_or_default();
-    Ok(computed.as_bytes().ct_eq(digest.as_bytes()).into())
+fn bcrypt_with(password: &str, cost: u32, salt: [u8; 16]) -> Result<HashParts, Error> {
+    count_rounds(cost);
+    bcrypt::hash_with_salt(password, cost, salt).map_err(failed)
 }
 
-fn bcrypt_with(password: &str, cost: u32, salt: [u8; 16]) -> Result<HashParts, Error> {
-    bcrypt::hash_with_salt(password, cost, salt).map_err(failed)
+fn count_rounds(cost: u32) {
+    ROUNDS.fetch_add(1 << cost, Ordering::Relaxed);
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
@@ -129,7 +140,18 @@ fn prehash(password: &Password, salt: &str) -> String {
 }
 
 /// The rules for a new password; `about` are its owner's own names, `field` is the member of the request that holds it.
-pub fn check_new(field: &'static str, password: &Password, about: &[&str], min_length: usize) -> Result<(), Error> {
+pub fn check_new(app: &App, field: &'static str, password: &Password, about: &[&str]) -> Result<(), Error> {
+    let host = app.config.server.public_url.host();
+    let words: Vec<&str> = about.iter().copied().chain(context(&host)).collect();
+    judge(field, password, &words, app.config.passwords.min_length)
+}
+
+/// What everybody who guesses here tries besides a person's names: this service's name, and the words of its host.
+fn context(host: &str) -> impl Iterator<Item = &str> {
+    ["tacit", host].into_iter().chain(host.split(['.', '-']).filter(|word| word.len() > 3))
+}
+
+fn judge(field: &'static str, password: &Password, about: &[&str], min_length: usize) -> Result<(), Error> {
     let weak = |detail: String| Err(Error::WeakPassword { field, detail });
     let length = password.expose().chars().count();
     if length < min_length {
@@ -227,12 +249,64 @@ mod tests {
     #[test]
     fn guessable_passwords_fall_and_odd_ones_pass() {
         for weak in ["password1", "qwerty456", "letmein123", "aaaaaaaaaaaa", "short", &"x".repeat(129)] {
-            assert!(check_new("password", &password(weak), &[], 8).is_err(), "{weak}");
+            assert!(judge("password", &password(weak), &[], 8).is_err(), "{weak}");
         }
         let emoji: String = (0..64).filter_map(|n| char::from_u32(0x1F600 + n)).collect();
         for good in ["testpass123", "correct horse battery staple", &emoji] {
-            assert!(check_new("password", &password(good), &[], 8).is_ok(), "{good}");
+            assert!(judge("password", &password(good), &[], 8).is_ok(), "{good}");
         }
-        assert!(check_new("password", &password("xavierquint"), &["xavierquint"], 8).is_err());
+        assert!(judge("password", &password("xavierquint"), &["xavierquint"], 8).is_err());
+    }
+    #[test]
+    fn the_words_of_the_place_are_guessable_too() {
+        let words: Vec<&str> = context("login.quintagon-bakery.example").collect();
+        assert_eq!(words, ["tacit", "login.quintagon-bakery.example", "login", "quintagon", "bakery", "example"]);
+        for weak in ["quintagon", "Quintagon1", "tacittacit", "nogatniuq"] {
+            assert!(judge("password", &password(weak), &words, 8).is_err(), "{weak}");
+        }
+        assert!(judge("password", &password("quintagon"), &[], 8).is_ok(), "elsewhere it is a word like any other");
+    }
+    #[test]
+    fn common_passwords_fall() {
+        // From the heads of the usual lists, those that are long enough to be taken otherwise.
+        for weak in [
+            "123456789",
+            "password",
+            "12345678",
+            "1234567890",
+            "baseball",
+            "football",
+            "jennifer",
+            "superman",
+            "trustno1",
+            "michelle",
+            "sunshine",
+            "starwars",
+            "computer",
+            "corvette",
+            "princess",
+            "iloveyou",
+            "qwertyuiop",
+            "11111111",
+            "internet",
+            "1q2w3e4r",
+            "mercedes",
+            "samantha",
+            "whatever",
+            "steelers",
+            "chocolate",
+            "butterfly",
+            "liverpool",
+            "password123",
+            "Password1!",
+            "P@ssw0rd",
+            "welcome1",
+            "admin123",
+            "qwerty123",
+            "abcd1234",
+            "asdfghjkl",
+        ] {
+            assert!(judge("password", &password(weak), &[], 8).is_err(), "{weak}");
+        }
     }
 }

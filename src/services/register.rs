@@ -1,12 +1,13 @@
 //! Registering: shape first, then whether the names are free, then the password.
 
+use super::audit;
 use super::passwords;
 use crate::app::App;
 use crate::config::Registration;
 use crate::error::{Error, FieldError};
 use crate::models::AnyConnection;
 use crate::models::user::{self, NewUser, User};
-use crate::types::{Email, Identifier, Password, Role, Username};
+use crate::types::{Email, Event, EventName, Identifier, Password, Role, Username};
 
 /// What a person sent, not yet looked at.
 #[derive(Debug, Default)]
@@ -64,7 +65,7 @@ impl Registering {
 
     /// Whether the password will do: estimating that takes milliseconds, so not while a database connection is held.
     pub fn check_password(&self, app: &App) -> Result<(), Error> {
-        passwords::check_new("password", &self.password, &self.names(), app.config.passwords.min_length)
+        passwords::check_new(app, "password", &self.password, &self.names())
     }
 
     /// Hashes the password; never on a thread that serves requests.
@@ -100,7 +101,7 @@ pub fn check_free(
     Ok(())
 }
 
-/// After the hash: adds the user.
+/// After the hash: adds the user; [`Error::UsernameTaken`] or [`Error::EmailTaken`] when somebody took a name meanwhile.
 pub fn finish(
     app: &App,
     connection: &mut AnyConnection,
@@ -110,8 +111,14 @@ pub fn finish(
 ) -> Result<User, Error> {
     let new =
         NewUser { username: registering.username.as_ref(), email: registering.email.as_ref(), password_hash, role };
-    let user = user::insert(connection, &new)?;
-    app.metrics.registrations.inc();
-    log::info!(event = "user_registered", outcome = "success", subject:% = user.id, role:% = role; "a user was added");
-    Ok(user)
+    let added = audit::recorded(connection, |connection, events| {
+        let user = user::insert(connection, &new)?.ok_or(Error::Conflict)?;
+        events.push(Event::success(EventName::UserRegistered).subject(user.id).detail("role", role));
+        Ok(user)
+    });
+    if let Err(Error::Conflict) = added {
+        registering.check_free(connection)?;
+    }
+    app.metrics.registrations.inc_by(u64::from(added.is_ok()));
+    added
 }

@@ -6,7 +6,8 @@ use super::tokens::{self, Flaw, Verified};
 use crate::app::App;
 use crate::error::Error;
 use crate::models::AnyConnection;
-use crate::models::session::{self, FIRST_PARTY};
+use crate::models::session::FIRST_PARTY;
+use crate::types::{Event, EventName};
 
 /// What became of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub fn revoke(
     text: &str,
     client_id: Option<&str>,
 ) -> Result<Outcome, Error> {
-    let (owner, shown) = match tokens::verify_any(app, text) {
+    let (owner, shown) = match tokens::verify_any(app, connection, text)? {
         Ok(Verified::Client(claims)) => {
             return Ok(refuse(&claims.client_id, client_id).unwrap_or(Outcome::Unsupported));
         }
@@ -39,19 +40,16 @@ pub fn revoke(
         Err(_) => {
             let Ok(token) = RefreshToken::decode_expired(&app.refresh_keys, text) else { return Ok(Outcome::Revoked) };
             // One whose secret part is wrong tells nothing of the session.
-            if !log_out::proves_itself(connection, &token)? {
-                return Ok(Outcome::Revoked);
-            }
-            let Some((session, ..)) = session::find_now(connection, token.session_id)? else {
-                return Ok(Outcome::Revoked);
-            };
+            let Some(session) = log_out::proven_session(connection, &token)? else { return Ok(Outcome::Revoked) };
             (session.client_id, Shown { refresh_tokens: vec![text.to_owned()], ..Shown::default() })
         }
     };
     if let Some(refused) = refuse(&owner, client_id).filter(|_| owner != FIRST_PARTY) {
         return Ok(refused);
     }
-    log_out::log_out(app, connection, &Proofs::of(app, &shown))?;
+    let revoked = Event::success(EventName::TokenRevoked);
+    let revoked = client_id.map_or_else(|| revoked.clone(), |id| revoked.clone().client(id));
+    log_out::end(app, connection, &Proofs::of(app, &shown), Some(revoked))?;
     Ok(Outcome::Revoked)
 }
 

@@ -1,5 +1,6 @@
 //! Opening sessions, listing them and ending them.
 
+use super::audit;
 use super::refresh::IssuedRefresh;
 use super::refresh_token::RefreshToken;
 use super::tokens::{self, AccessToken};
@@ -9,7 +10,10 @@ use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::session::{self, Device, NewSession, RevokedReason, Session};
 use crate::models::user::User;
-use crate::types::{SessionId, Timestamp, UserId, Words, random_bytes};
+use crate::types::{Event, EventName, SessionId, Timestamp, UserId, Words, random_bytes};
+
+/// Most sessions that are listed; whoever has more ends them all at once.
+const MAX_LISTED: i64 = 1000;
 
 /// A session that was just opened, with its first tokens.
 #[derive(Clone, Debug)]
@@ -71,8 +75,12 @@ pub fn open(
 }
 
 fn make_room(app: &App, connection: &mut AnyConnection, owner: UserId) -> Result<Vec<SessionId>, Error> {
+    if session::count_of(connection, owner)? < i64::from(app.config.sessions.max_per_user) {
+        return Ok(Vec::new());
+    }
+    // It gets tight: some of those counted may have idled out.
     let limit = usize::try_from(app.config.sessions.max_per_user).unwrap_or(usize::MAX);
-    let live = list_live(connection, owner)?;
+    let live = list_live(connection, owner, i64::MAX)?;
     if live.len() < limit {
         return Ok(Vec::new());
     }
@@ -80,39 +88,66 @@ fn make_room(app: &App, connection: &mut AnyConnection, owner: UserId) -> Result
         return Err(Error::SessionLimit);
     }
     // Newest first: what stands beyond the limit, and the one that makes room.
-    let oldest: Vec<SessionId> = live.iter().skip(limit - 1).map(|session| session.id).collect();
-    for id in &oldest {
-        session::revoke(connection, *id, RevokedReason::Evicted)?;
-    }
-    Ok(oldest)
+    let oldest: Vec<SessionId> = live.iter().skip(limit.saturating_sub(1)).map(|session| session.id).collect();
+    Ok(session::revoke_these(connection, &oldest, RevokedReason::Evicted)?)
 }
 
-/// A user's sessions that could still refresh, newest sign-in first.
-pub fn list_live(connection: &mut AnyConnection, owner: UserId) -> Result<Vec<Session>, Error> {
-    let rows = session::list_of(connection, owner)?;
+/// A user's sessions as they are shown to their owner: the newest sign-ins, and in any case the one that asks.
+pub fn list_own(connection: &mut AnyConnection, owner: UserId, current: SessionId) -> Result<Vec<Session>, Error> {
+    let mut live = list_live(connection, owner, MAX_LISTED)?;
+    if !live.iter().any(|session| session.id == current)
+        && let Some((session, ..)) = session::find_now(connection, current)?
+        && session.revoked_at.is_none()
+    {
+        live.push(session);
+    }
+    Ok(live)
+}
+
+/// Of a user's newest `limit` sessions those that could still refresh, newest sign-in first.
+fn list_live(connection: &mut AnyConnection, owner: UserId, limit: i64) -> Result<Vec<Session>, Error> {
+    let rows = session::list_of(connection, owner, limit)?;
     Ok(rows.into_iter().filter(|(session, now)| !session.is_expired(*now)).map(|(session, _)| session).collect())
 }
 
 /// Ends one of a user's own sessions; another's and an absent one are both [`Error::NotFound`].
 pub fn end_own(app: &App, connection: &mut AnyConnection, owner: UserId, id: SessionId) -> Result<(), Error> {
-    if session::revoke_own(connection, id, owner, RevokedReason::Logout)? == 0 {
-        return Err(Error::NotFound);
-    }
+    audit::recorded(connection, |connection, events| {
+        if session::revoke_own(connection, id, owner, RevokedReason::Logout)? == 0 {
+            return Err(Error::NotFound);
+        }
+        events.extend(ended(Some(owner), &[id], RevokedReason::Logout));
+        Ok(())
+    })?;
     note_revoked(app, &[id], RevokedReason::Logout);
     Ok(())
 }
 
-/// Ends all of a user's sessions but `except`, and tells how many.
+/// Ends all of a user's sessions but `except`, at the user's own wish, and tells how many.
 pub fn end_all(
     app: &App,
     connection: &mut AnyConnection,
     owner: UserId,
     except: Option<SessionId>,
-    reason: RevokedReason,
 ) -> Result<usize, Error> {
-    let ended = session::revoke_all_of(connection, owner, except, reason)?;
-    note_revoked(app, &ended, reason);
-    Ok(ended.len())
+    const REASON: RevokedReason = RevokedReason::Logout;
+    let gone = audit::recorded(connection, |connection, events| {
+        let gone = session::revoke_all_of(connection, owner, except, REASON)?;
+        events.extend(ended(Some(owner), &gone, REASON));
+        Ok(gone)
+    })?;
+    note_revoked(app, &gone, REASON);
+    Ok(gone.len())
+}
+
+/// The event of sessions that ended together: one, however many they are; none for none.
+pub fn ended(owner: Option<UserId>, ids: &[SessionId], reason: RevokedReason) -> Option<Event> {
+    let event = Event::success(EventName::SessionEnded).reason(reason.as_str()).subject(owner);
+    match ids {
+        [] => None,
+        [id] => Some(event.session(*id)),
+        many => Some(event.detail("sessions", many.len())),
+    }
 }
 
 /// Makes known on this replica at once what the others learn from the database within about a second.
@@ -120,7 +155,6 @@ pub fn note_revoked(app: &App, ids: &[SessionId], reason: RevokedReason) {
     let now = app.clock.now();
     for id in ids {
         app.revocations.add_session(*id, reason, now);
-        log::info!(event = "session_ended", outcome = "success", reason = reason.as_str(), session:% = id; "a session ended");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Access tokens (RFC 7519, RFC 9068): minting them, and every rule by which one is good.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -8,8 +9,10 @@ use jsonwebtoken::{Algorithm, Header};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::app::App;
+use crate::app::{AccessKey, App};
 use crate::error::Error;
+use crate::models::AnyConnection;
+use crate::models::client;
 use crate::models::session::Session;
 use crate::models::user::User;
 use crate::types::{SessionId, Timestamp, UserId, Words, random_bytes};
@@ -143,7 +146,7 @@ pub fn mint(app: &App, user: &User, session: &Session, generation: i64, scope: &
         roles: vec![role.as_str().to_owned()],
         scope: scope.to_string(),
     };
-    Ok(AccessToken { text: sign(app, &claims)?, claims })
+    Ok(AccessToken { text: sign(app, &claims.aud, &claims)?, claims })
 }
 
 /// Mints a client's own token.
@@ -159,12 +162,12 @@ pub fn mint_for_client(app: &App, client_id: &str, audience: &str, scope: &Words
         jti: Uuid::new_v4(),
         scope: scope.to_string(),
     };
-    Ok(ClientAccessToken { text: sign(app, &claims)?, claims })
+    Ok(ClientAccessToken { text: sign(app, &claims.aud, &claims)?, claims })
 }
 
-fn sign(app: &App, claims: &impl Serialize) -> Result<String, Error> {
-    let key = app.access_keys.signing()?;
-    let header = Header { typ: Some(TYPE.to_owned()), kid: Some(key.kid.clone()), ..Header::new(key.algorithm) };
+fn sign(app: &App, audience: &str, claims: &impl Serialize) -> Result<String, Error> {
+    let key = app.access_keys.signing(audience)?;
+    let header = Header { typ: Some(TYPE.to_owned()), kid: Some(key.kid.clone()), ..Header::new(key.algorithm.into()) };
     jsonwebtoken::encode(&header, claims, &key.encoding)
         .map_err(|error| Error::Internal(format!("a token could not be signed: {error}")))
 }
@@ -201,6 +204,8 @@ pub enum Flaw {
     Issuer,
     /// aud is another's.
     Audience,
+    /// aud is not the one that the key is for.
+    KeyOfAnotherAudience,
     /// nbf lies in the future.
     NotYetValid,
     /// exp has passed; all else is good.
@@ -221,31 +226,47 @@ struct StrictHeader {
 /// Checks a user's token by every rule: shape, header, key, signature, and only then the claims. No leeway. A client's own
 /// token lacks a user's claims, and is refused.
 pub fn verify(app: &App, text: &str) -> Result<Claims, Flaw> {
-    check_user(app, parse_part(signed_payload(app, text)?).ok_or(Flaw::Claims)?)
+    let (payload, key) = signed_payload(text, |kid| app.access_keys.find(kid))?;
+    check_user(app, &key, parse_part(payload).ok_or(Flaw::Claims)?)
 }
 
-/// The same for a token of a user or of a client itself.
-pub fn verify_any(app: &App, text: &str) -> Result<Verified, Flaw> {
-    let payload = signed_payload(app, text)?;
-    if let Some(claims) = parse_part(payload) {
-        return check_user(app, claims).map(|claims| Verified::User(Box::new(claims)));
-    }
-    let claims: ClientClaims = parse_part(payload).ok_or(Flaw::Claims)?;
-    if claims.sub != claims.client_id {
-        return Err(Flaw::Claims);
-    }
-    if claims.iss != app.config.tokens.issuer {
-        return Err(Flaw::Issuer);
-    }
-    if app.clock.now().unix_seconds() >= claims.exp {
-        return Err(Flaw::ClientExpired(Box::new(claims)));
-    }
-    Ok(Verified::Client(Box::new(claims)))
+/// The same for a token of a user or of a client itself, for whatever audience the client is allowed.
+pub fn verify_any(app: &App, connection: &mut AnyConnection, text: &str) -> Result<Result<Verified, Flaw>, Error> {
+    learn_audiences(app, connection, text)?;
+    let known = |kid: &str| app.access_keys.find_derived(kid).or_else(|| app.access_keys.find(kid));
+    Ok(signed_payload(text, known).and_then(|(payload, key)| {
+        if let Some(claims) = parse_part(payload) {
+            return check_user(app, &key, claims).map(|claims| Verified::User(Box::new(claims)));
+        }
+        check_client(app, &key, parse_part(payload).ok_or(Flaw::Claims)?)
+    }))
 }
 
-/// The payload, still encoded, of a token whose header and signature are good.
+/// The key that a token names, if it is known: nothing is said of its signature.
+pub fn named_key(app: &App, text: &str) -> Option<Arc<AccessKey>> {
+    let header: StrictHeader = parse_part(split(text)?.0)?;
+    app.access_keys.find_derived(&header.kid).or_else(|| app.access_keys.find(&header.kid))
+}
+
+/// Other audiences than our own have keys of their own while HS256 signs. They are derived, and found by their id all the
+/// same: a key that this replica has not met is that of an audience which the database names, or of none.
+fn learn_audiences(app: &App, connection: &mut AnyConnection, text: &str) -> Result<(), Error> {
+    let Some(header) = split(text).and_then(|(header, ..)| parse_part::<StrictHeader>(header)) else { return Ok(()) };
+    let keys = &app.access_keys;
+    let known = keys.find_derived(&header.kid).is_some() || keys.find(&header.kid).is_some();
+    if !known && keys.asks_for_audiences(&header.kid) {
+        let audiences: Vec<Words> = client::list(connection)?.iter().map(client::Client::audiences).collect();
+        keys.learn(audiences.iter().flat_map(Words::iter));
+    }
+    Ok(())
+}
+
+/// The payload, still encoded, of a token whose header and signature are good, and the key that signed it.
 #[expect(clippy::disallowed_methods, reason = "the one home of signatures")]
-fn signed_payload<'a>(app: &App, text: &'a str) -> Result<&'a str, Flaw> {
+fn signed_payload(
+    text: &str,
+    find: impl FnOnce(&str) -> Option<Arc<AccessKey>>,
+) -> Result<(&str, Arc<AccessKey>), Flaw> {
     let (header, payload, signature) = split(text).ok_or(Flaw::Shape)?;
     let Some(header) = parse_part::<StrictHeader>(header) else {
         return Err(if is_shaped(text) { Flaw::Header } else { Flaw::Shape });
@@ -253,24 +274,49 @@ fn signed_payload<'a>(app: &App, text: &'a str) -> Result<&'a str, Flaw> {
     if header.typ != TYPE {
         return Err(Flaw::Type);
     }
-    let key = app.access_keys.find(&header.kid).ok_or(Flaw::UnknownKey)?;
-    if header.alg != key.algorithm {
+    let key = find(&header.kid).ok_or(Flaw::UnknownKey)?;
+    let algorithm = key.algorithm.into();
+    if header.alg != algorithm {
         return Err(Flaw::Algorithm);
     }
     let signed = text.len() - signature.len() - 1;
     let signed = text.as_bytes().get(..signed).ok_or(Flaw::Shape)?;
-    if !jsonwebtoken::crypto::verify(signature, signed, &key.decoding, key.algorithm).unwrap_or(false) {
+    if !jsonwebtoken::crypto::verify(signature, signed, &key.decoding, algorithm).unwrap_or(false) {
         return Err(if is_shaped(text) { Flaw::Signature } else { Flaw::Shape });
     }
-    Ok(payload)
+    Ok((payload, key))
 }
 
-fn check_user(app: &App, claims: Claims) -> Result<Claims, Flaw> {
+/// Whether a key may have signed for this audience: whoever verifies by HS256 can sign, so such a key is good for one.
+fn is_for(key: &AccessKey, audience: &str) -> bool {
+    key.audience.as_deref().is_none_or(|own| own == audience)
+}
+
+fn check_client(app: &App, key: &AccessKey, claims: ClientClaims) -> Result<Verified, Flaw> {
+    if claims.sub != claims.client_id {
+        return Err(Flaw::Claims);
+    }
+    if claims.iss != app.config.tokens.issuer {
+        return Err(Flaw::Issuer);
+    }
+    if !is_for(key, &claims.aud) {
+        return Err(Flaw::KeyOfAnotherAudience);
+    }
+    if app.clock.now().unix_seconds() >= claims.exp {
+        return Err(Flaw::ClientExpired(Box::new(claims)));
+    }
+    Ok(Verified::Client(Box::new(claims)))
+}
+
+fn check_user(app: &App, key: &AccessKey, claims: Claims) -> Result<Claims, Flaw> {
     if claims.iss != app.config.tokens.issuer {
         return Err(Flaw::Issuer);
     }
     if claims.aud != app.config.tokens.audience {
         return Err(Flaw::Audience);
+    }
+    if !is_for(key, &claims.aud) {
+        return Err(Flaw::KeyOfAnotherAudience);
     }
     let now = app.clock.now().unix_seconds();
     if claims.nbf.is_some_and(|nbf| nbf > now) {
@@ -299,10 +345,11 @@ fn is_shaped(text: &str) -> bool {
 }
 
 fn parse_part<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
-    let json = BASE64_URL_SAFE_NO_PAD.decode(part).ok()?;
+    // RFC 7519, section 7.2: UTF-8 all through, also in members that nobody here knows.
+    let json = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()?;
     // serde would also read a struct from an array.
-    if json.first() != Some(&b'{') {
+    if !json.starts_with('{') {
         return None;
     }
-    serde_json::from_slice(&json).ok()
+    serde_json::from_str(&json).ok()
 }

@@ -1,12 +1,13 @@
 //! What an operator does to accounts.
 
+use super::audit;
 use super::sessions;
 use crate::app::App;
 use crate::error::Error;
-use crate::models::session::RevokedReason;
+use crate::models::AnyConnection;
+use crate::models::session::{self, RevokedReason};
 use crate::models::user::{self, User, UserChange};
-use crate::models::{AnyConnection, transaction};
-use crate::types::{Identifier, Role, UserId};
+use crate::types::{Event, EventName, Identifier, Role, UserId};
 
 /// Finds a user by username, e-mail address or id.
 pub fn find(connection: &mut AnyConnection, name: &str) -> Result<User, Error> {
@@ -24,20 +25,26 @@ pub fn find(connection: &mut AnyConnection, name: &str) -> Result<User, Error> {
 
 /// Disables or enables a user; disabling ends all sessions.
 pub fn set_disabled(app: &App, connection: &mut AnyConnection, name: &str, disabled: bool) -> Result<User, Error> {
-    let reason = disabled.then_some(RevokedReason::Disabled);
+    let (event, reason) = if disabled {
+        (EventName::UserDisabled, Some(RevokedReason::Disabled))
+    } else {
+        (EventName::UserEnabled, None)
+    };
     let change = UserChange { disabled: Some(disabled), ..UserChange::default() };
-    change_account(app, connection, name, &change, reason)
+    change_account(app, connection, name, &change, Event::success(event), reason)
 }
 
 /// Gives a user another role; its sessions live on, and learn the role with their next token.
 pub fn set_role(app: &App, connection: &mut AnyConnection, name: &str, role: &Role) -> Result<User, Error> {
-    change_account(app, connection, name, &UserChange { role: Some(role), ..UserChange::default() }, None)
+    let change = UserChange { role: Some(role), ..UserChange::default() };
+    change_account(app, connection, name, &change, Event::success(EventName::RoleChanged).detail("role", role), None)
 }
 
 /// Stores a new password hash; all sessions end.
 pub fn set_password(app: &App, connection: &mut AnyConnection, name: &str, hash: &str) -> Result<User, Error> {
     let change = UserChange { password_hash: Some(hash), ..UserChange::default() };
-    change_account(app, connection, name, &change, Some(RevokedReason::Password))
+    let event = Event::success(EventName::PasswordSet);
+    change_account(app, connection, name, &change, event, Some(RevokedReason::Password))
 }
 
 fn change_account(
@@ -45,34 +52,45 @@ fn change_account(
     connection: &mut AnyConnection,
     name: &str,
     change: &UserChange<'_>,
+    event: Event,
     end_sessions: Option<RevokedReason>,
 ) -> Result<User, Error> {
-    transaction(connection, |connection| {
+    let (user, ended) = audit::recorded(connection, |connection, events| {
         let seen = find(connection, name)?;
         let stays_admin = change.disabled != Some(true) && change.role.is_none_or(Role::is_admin);
         if !stays_admin {
             check_not_last_admin(connection, &seen)?;
         }
         let user = user::update(connection, seen.id, seen.version, change)?.ok_or(Error::Conflict)?;
-        if let Some(reason) = end_sessions {
-            sessions::end_all(app, connection, user.id, None, reason)?;
-        }
-        Ok(user)
-    })
+        events.push(event.subject(user.id));
+        let Some(reason) = end_sessions else { return Ok((user, None)) };
+        let ended = session::revoke_all_of(connection, user.id, None, reason)?;
+        events.extend(sessions::ended(Some(user.id), &ended, reason));
+        Ok((user, Some((ended, reason))))
+    })?;
+    if let Some((ended, reason)) = ended {
+        sessions::note_revoked(app, &ended, reason);
+    }
+    Ok(user)
 }
 
 /// Deletes a user; all sessions end, and their rows stay until the purge, so that every replica learns of it.
 pub fn delete(app: &App, connection: &mut AnyConnection, name: &str) -> Result<User, Error> {
-    transaction(connection, |connection| {
+    const REASON: RevokedReason = RevokedReason::Disabled;
+    let (user, ended) = audit::recorded(connection, |connection, events| {
         let user = find(connection, name)?;
         check_not_last_admin(connection, &user)?;
         // Holds the row: a sign-in that is under way either opened its session before this or finds nobody.
         let change = UserChange { disabled: Some(true), ..UserChange::default() };
         user::update(connection, user.id, user.version, &change)?.ok_or(Error::Conflict)?;
-        sessions::end_all(app, connection, user.id, None, RevokedReason::Disabled)?;
+        let ended = session::revoke_all_of(connection, user.id, None, REASON)?;
         user::delete(connection, user.id)?;
-        Ok(user)
-    })
+        events.push(Event::success(EventName::UserDeleted).subject(user.id));
+        events.extend(sessions::ended(Some(user.id), &ended, REASON));
+        Ok((user, ended))
+    })?;
+    sessions::note_revoked(app, &ended, REASON);
+    Ok(user)
 }
 
 fn check_not_last_admin(connection: &mut AnyConnection, seen: &User) -> Result<(), Error> {

@@ -6,13 +6,13 @@ use ipnet::IpNet;
 /// of `X-Forwarded-For` that is not one of the configured proxies.
 ///
 /// Hops are read from the right, since only those were written by machines we trust; what is no address ends the walk.
-pub fn client_address(peer: IpAddr, forwarded_for: &[&str], trusted: &[IpNet]) -> IpAddr {
+pub fn client_address(peer: IpAddr, forwarded_for: &[impl AsRef<str>], trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
     let mut client = peer.to_canonical();
     if !is_trusted(client) {
         return client;
     }
-    for hop in forwarded_for.iter().rev().flat_map(|line| line.rsplit(',')) {
+    for hop in forwarded_for.iter().rev().flat_map(|line| line.as_ref().rsplit(',')) {
         let Some(address) = parse_hop(hop.trim()) else { break };
         client = address.to_canonical();
         if !is_trusted(client) {

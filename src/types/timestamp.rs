@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -57,6 +57,19 @@ impl Timestamp {
         self.as_utc().to_rfc3339_opts(SecondsFormat::Micros, false)
     }
 
+    /// Reads ISO 8601: with an offset, or in UTC without one; also a date alone.
+    pub fn parse_iso8601(text: &str) -> Option<Self> {
+        if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+            return Some(Self(moment.naive_utc()));
+        }
+        let text = text.replace(' ', "T");
+        NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f")
+            .or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M"))
+            .ok()
+            .or_else(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))
+            .map(Self)
+    }
+
     /// As chrono's own type.
     pub fn as_utc(self) -> DateTime<Utc> {
         self.0.and_utc()
@@ -101,6 +114,20 @@ mod tests {
     fn a_moment_is_written_as_python_reads_it() {
         let moment = Timestamp::from_unix_micros(1_700_000_000_000_001);
         assert_eq!(moment.to_iso8601(), "2023-11-14T22:13:20.000001+00:00");
+        assert_eq!(Timestamp::parse_iso8601(&moment.to_iso8601()), Some(moment));
+    }
+
+    #[test]
+    fn moments_are_read_with_an_offset_or_in_utc() {
+        let moment = Timestamp::from_unix_seconds(1_700_000_000);
+        for text in ["2023-11-14T22:13:20+00:00", "2023-11-14T22:13:20Z", "2023-11-15T07:13:20.0+09:00"] {
+            assert_eq!(Timestamp::parse_iso8601(text), Some(moment), "{text}");
+        }
+        assert_eq!(Timestamp::parse_iso8601("2023-11-14 22:13:20"), Some(moment));
+        assert_eq!(Timestamp::parse_iso8601("2023-11-14").map(Timestamp::unix_seconds), Some(1_699_920_000));
+        for text in ["", "yesterday", "2023-11-31", "2023-11-14T25:00"] {
+            assert_eq!(Timestamp::parse_iso8601(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -83,12 +83,16 @@ export function startLoneBrowser(url) {
   };
 }
 
-// Signs in on the page, and is where that leads to.
+// Signs in on the page, and is where that leads to; or on the page again, if it was refused.
 export async function signIn(page, tacit, username, path = "/login") {
   await page.goto(tacit.url + path);
   await page.fill("#username", username);
   await page.fill("#password", PASSWORD);
+  const posted = (answer) => answer.request().method() === "POST" && new URL(answer.url()).pathname.endsWith("/login");
+  const answered = page.waitForResponse(posted);
   await page.click("button[type=submit]");
+  // On a busy machine the old page is still there when the click is done.
+  if ((await answered).status() === 303) await page.waitForURL((url) => !url.pathname.endsWith("/login"));
   await page.waitForLoadState();
 }
 

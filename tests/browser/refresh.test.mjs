@@ -5,10 +5,13 @@ import { after, before, test } from "node:test";
 
 import { PASSWORD, projectFolder, register, signIn, startBrowser, startSite, startTacit, until } from "./harness.mjs";
 
-// Lifetimes that let a test see several of them, and a window that a busy machine does not overrun: an answer has to be
-// in the jar within three quarters of it.
+// Lifetimes that let a test see several of them. The protocol promises that nobody is signed out as long as an answer is in
+// the jar within three quarters of the window; a machine that stands still for longer proves nothing, and is asked again.
 const SHORT = { "tokens.access_ttl": "6s", "sessions.grace": "4s", "sessions.emit_deadline": "1s" };
+const PROMISED = 3_000;
 const ROUNDS = 4;
+// Sign-ins after a round that the machine was too slow for, before the test gives up.
+const ATTEMPTS = 4;
 
 let browser;
 before(async () => {
@@ -30,22 +33,39 @@ const RENEWED = ["rotated", "reissued"];
 const expiry = (context) =>
   until(async () => !(await context.cookies()).some((cookie) => cookie.name === "tacit-access"), "the cookie is dropped");
 
-test("20 parallel requests in each of two tabs, over several lifetimes of the access token, never fail", async (t) => {
-  const tacit = await startTacit(SHORT);
-  t.after(tacit.stop);
-  await register(tacit, "ada");
-  const context = await browser.newContext();
+// Rounds with one sign-in; the number of the round for which the machine was too slow, or undefined.
+async function rounds(tacit, context) {
   const tabs = [await context.newPage(), await context.newPage()];
   await signIn(tabs[0], tacit, "ada", "/login?return_to=/docs");
   await tabs[1].goto(`${tacit.url}/docs`);
+  assert.ok((await context.cookies()).some((cookie) => cookie.name === "tacit-access"), "signed in");
   for (let round = 0; round < ROUNDS; round += 1) {
     await expiry(context);
+    const began = performance.now();
     const answers = (await Promise.all(tabs.map(burst))).flat();
+    // What is in the jar in time is all there now. Whatever came later, the session may not have survived it.
+    if (performance.now() - began > PROMISED) return round;
     assert.equal(answers.length, 40);
     assert.deepEqual(answers.filter(([status]) => status !== 200), [], `in round ${round}`);
     assert.ok(answers.some(([, verdict]) => RENEWED.includes(verdict)), `nothing was renewed in round ${round}`);
   }
-  await context.close();
+  return undefined;
+}
+
+test("20 parallel requests in each of two tabs, over several lifetimes of the access token, never fail", async (t) => {
+  const tacit = await startTacit(SHORT);
+  t.after(tacit.stop);
+  await register(tacit, "ada");
+  const slow = [];
+  while (slow.length < ATTEMPTS) {
+    const context = await browser.newContext();
+    const round = await rounds(tacit, context);
+    await context.close();
+    if (round === undefined) return;
+    slow.push(round);
+    t.diagnostic(`round ${round} took longer than ${PROMISED} ms: beginning again`);
+  }
+  assert.fail(`this machine was too slow ${ATTEMPTS} times, in rounds ${slow}: nothing is proved`);
 });
 
 test("the single-page app needs one rule: 401 means the login page", async (t) => {

@@ -1,5 +1,6 @@
 """The binary, running for these tests on a free port, with a database of its own."""
 
+import json
 import os
 import pathlib
 import re
@@ -67,6 +68,11 @@ class Service:
         return subprocess.run(
             self.command(*arguments), input=stdin, check=True, capture_output=True, timeout=60, **self.surroundings()
         ).stdout
+
+    def new_client(self, name, *options):
+        """A client of `tacit client create`: its id and its secret."""
+        client = json.loads(self.run("client", "create", name, *options, "--json"))
+        return client["client_id"], client["client_secret"]
 
     def sql(self, statement):
         """Runs one statement; the first value of its last row, if it has any."""

@@ -1,9 +1,11 @@
 """A backend verifies access tokens by itself, with nothing but the shared secret."""
 
+import json
 import pathlib
 import re
 import subprocess
 import sys
+import time
 import unittest
 
 import jwt
@@ -54,6 +56,50 @@ class PyJwt(unittest.TestCase):
         good = run(self.token)
         self.assertEqual((good.returncode, good.stdout.split()[1:]), (0, ["ada", "editor"]), good.stderr)
         self.assertNotEqual(run(self.token[:-4] + "AAAA").returncode, 0)
+
+    def test_the_readmes_lines_verify_by_the_published_keys(self):
+        lines = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[1]
+        service = Service()
+        self.addCleanup(service.stop)
+        lines = lines.replace("http://localhost:8080", service.url)
+        service.run("user", "create", "ada", "--role", "editor", stdin=PASSWORD)
+
+        def token(alg):
+            deadline = time.monotonic() + 20
+            while True:
+                answer = requests.post(service.url + "/token", data={"username": "ada", "password": PASSWORD})
+                token = answer.json()["access_token"]
+                if jwt.get_unverified_header(token)["alg"] == alg:
+                    return token
+                self.assertLess(time.monotonic(), deadline, "it never signs by " + alg)
+                time.sleep(0.1)
+
+        def run(token):
+            command = [sys.executable, "-c", lines, token]
+            return subprocess.run(command, cwd=service.path, capture_output=True, text=True, timeout=60)
+
+        by_secret = token("HS256")
+        for alg in ["EdDSA", "ES256"]:
+            service.run("keys", "generate", "--alg", alg)
+            service.run("keys", "rotate")
+            good = run(token(alg))
+            self.assertEqual((good.returncode, good.stdout.split()[1:]), (0, ["ada", "editor"]), good.stderr)
+            self.assertNotEqual(run(by_secret).returncode, 0)
+
+    def test_the_secret_of_an_audience_verifies_for_that_audience_alone(self):
+        options = ["--grant", "client_credentials", "--audience", "orders", "--audience", "billing", "--json"]
+        client = json.loads(self.service.run("client", "create", "caller", *options))
+        credentials = (client["client_id"], client["client_secret"])
+        secret = self.service.run("keys", "show", "--audience", "orders").strip()
+        for audience in ["orders", "billing"]:
+            form = {"grant_type": "client_credentials", "audience": audience}
+            answer = requests.post(self.service.url + "/token", data=form, auth=credentials)
+            token = answer.json()["access_token"]
+            if audience == "orders":
+                self.assertEqual(verify(token, secret, self.service.url, audience)["client_id"], client["client_id"])
+            else:
+                with self.assertRaises(jwt.InvalidSignatureError):
+                    verify(token, secret, self.service.url, audience)
 
     def test_a_token_for_another_or_of_another_is_refused(self):
         for issuer, audience, key, error in [

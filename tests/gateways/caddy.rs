@@ -3,7 +3,7 @@
 use super::contract::contract;
 use super::front::{Kind, installed};
 
-const CADDY: Kind = Kind {
+pub const CADDY: Kind = Kind {
     name: "Caddy",
     programs: || installed("caddy"),
     package: "apt-get install caddy",
@@ -16,3 +16,4 @@ const CADDY: Kind = Kind {
 };
 
 contract!(super::CADDY);
+contract!(super::CADDY, crate::front::Listeners::Two; kept_with_an_internal_listener);

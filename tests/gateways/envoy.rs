@@ -6,12 +6,12 @@ use super::contract::contract;
 use super::front::{Kind, installed};
 
 /// Where scripts/test says that the binary is.
-const ENVOY: &str = "TACIT_TEST_ENVOY";
+const BINARY: &str = "TACIT_TEST_ENVOY";
 
-const KIND: Kind = Kind {
+pub const ENVOY: Kind = Kind {
     name: "Envoy",
     programs: || {
-        let mut programs: Vec<PathBuf> = std::env::var_os(ENVOY).map(PathBuf::from).into_iter().collect();
+        let mut programs: Vec<PathBuf> = std::env::var_os(BINARY).map(PathBuf::from).into_iter().collect();
         programs.extend(installed("envoy"));
         programs
     },
@@ -26,4 +26,4 @@ const KIND: Kind = Kind {
     },
 };
 
-contract!(super::KIND);
+contract!(super::ENVOY);

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::trusting;
 use super::upstream::Upstream;
-use crate::app::{LIMIT, Tacit};
+use crate::app::{LIMIT, Setup, Tacit};
 use crate::jar::Jar;
 
 /// How often a start is tried again when somebody took the port meanwhile.
@@ -20,6 +20,8 @@ const STARTS: usize = 3;
 
 /// What an example is filled with.
 pub struct Addresses {
+    /// Where browsers come in, as a URL.
+    pub site: String,
     pub listen: String,
     pub tacit: String,
     pub internal: String,
@@ -83,47 +85,106 @@ pub fn installed(name: &str) -> Vec<PathBuf> {
     ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"].iter().map(|at| Path::new(at).join(name)).collect()
 }
 
-impl Front {
+/// Where Tacit answers gateways.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Listeners {
+    /// On its only listener.
+    One,
+    /// On `server.internal_listen`, as is recommended.
+    Two,
+}
+
+/// How a gateway is to be started.
+pub struct Setting<'a> {
+    kind: &'a Kind,
+    listeners: Listeners,
+    scheme: &'static str,
+    tacit: Setup,
+    settings: Vec<(String, String)>,
+    /// What to write in the example, instead of what stands there.
+    edits: Vec<(String, String)>,
+}
+
+impl<'a> Setting<'a> {
     /// With the example as it is.
-    pub async fn start(kind: &Kind) -> Self {
-        Self::start_with(kind, false).await
+    pub fn of(kind: &'a Kind, listeners: Listeners) -> Self {
+        let tacit = match listeners {
+            Listeners::One => trusting(),
+            Listeners::Two => trusting().set("server.internal_listen", "127.0.0.1:0"),
+        };
+        Self { kind, listeners, scheme: "http", tacit, settings: Vec::new(), edits: Vec::new() }
     }
 
-    /// With a gateway for which an answer is late much sooner.
-    pub async fn start_hasty(kind: &Kind) -> Self {
-        Self::start_with(kind, true).await
+    /// With other words in the example; it has to have those that are replaced.
+    pub fn edit(mut self, from: &str, to: &str) -> Self {
+        self.edits.push((from.to_owned(), to.to_owned()));
+        self
     }
 
-    async fn start_with(kind: &Kind, hasty: bool) -> Self {
+    /// An answer is late much sooner.
+    pub fn hasty(self) -> Self {
+        let (from, to) = self.kind.late;
+        self.edit(from, to)
+    }
+
+    /// Browsers come in by TLS, with a certificate in certificate.pem and key.pem; the edits make the gateway use it.
+    pub fn https(mut self) -> Self {
+        self.scheme = "https";
+        self
+    }
+
+    /// A setting of Tacit's; wins over those of the harness.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts Tacit, the API and the gateway, and waits until they answer.
+    pub async fn start(self) -> Front {
+        let Self { kind, listeners, scheme, tacit, settings, edits } = self;
         let upstream = Upstream::start().await;
         let port = free_port();
-        let url = format!("http://localhost:{port}");
-        let tacit = trusting().set("server.public_url", &url).start().await;
-        let plain = |url: &str| url.strip_prefix("http://").expect("a URL").replace("localhost", "127.0.0.1");
+        let url = format!("{scheme}://localhost:{port}");
+        let mut setup = tacit.set("server.public_url", &url);
+        for (key, value) in &settings {
+            setup = setup.set(key, value);
+        }
+        let tacit = setup.start().await;
+        assert_eq!(tacit.internal == tacit.url, listeners == Listeners::One);
+        let plain = |url: &str| url.split_once("://").expect("a URL").1.replace("localhost", "127.0.0.1");
+        let listen = format!("127.0.0.1:{port}");
         let addresses = Addresses {
-            listen: format!("127.0.0.1:{port}"),
+            site: url.clone(),
             tacit: plain(&tacit.url),
             internal: plain(&tacit.internal),
             upstream: upstream.address.to_string(),
+            listen,
         };
-        let gateway = Gateway::spawn(kind, &addresses, hasty);
-        let mut front = Self { tacit, upstream, url, gateway };
+        let gateway = Gateway::spawn(kind, &addresses, &edits);
+        let mut front = Front { tacit, upstream, url, gateway };
         for _ in 1..STARTS {
             if front.is_up().await {
                 return front;
             }
             assert!(front.output().contains("in use"), "{}: {}", kind.name, front.output());
-            front.gateway = Gateway::spawn(kind, &addresses, hasty);
+            front.gateway = Gateway::spawn(kind, &addresses, &edits);
         }
         assert!(front.is_up().await, "{}: {}", kind.name, front.output());
         front
     }
+}
 
+impl Front {
     /// Waits until the gateway answers; false if it ended instead.
     async fn is_up(&mut self) -> bool {
         let deadline = std::time::Instant::now() + LIMIT;
         while std::time::Instant::now() < deadline {
-            if self.get("/public/up").send().await.is_ok_and(|answer| answer.status() == 200) {
+            // The harness speaks no TLS; there a listener is enough.
+            let up = match self.url.strip_prefix("https://localhost") {
+                None => self.get("/public/up").send().await.is_ok_and(|answer| answer.status() == 200),
+                Some(port) => tokio::net::TcpStream::connect(format!("127.0.0.1{port}")).await.is_ok(),
+            };
+            if up {
                 return true;
             }
             if self.gateway.child.try_wait().expect("a child").is_some() {
@@ -147,6 +208,11 @@ impl Front {
         self.get(path).header("cookie", jar.header()).send().await.expect("an answer")
     }
 
+    /// The directory that the gateway runs in.
+    pub fn directory(&self) -> &Path {
+        self.gateway.directory.path()
+    }
+
     /// What the gateway printed.
     pub fn output(&self) -> String {
         self.gateway.output()
@@ -154,18 +220,27 @@ impl Front {
 }
 
 impl Gateway {
-    fn spawn(kind: &Kind, addresses: &Addresses, hasty: bool) -> Self {
+    fn spawn(kind: &Kind, addresses: &Addresses, edits: &[(String, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut late = false;
-        for file in kind.files {
+        let sources = kind.files.iter().map(|file| {
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gateways").join(file);
-            let text = fs::read_to_string(&source).expect("the example");
-            late |= text.contains(kind.late.0);
-            let text = if hasty { text.replace(kind.late.0, kind.late.1) } else { text };
-            let target = directory.path().join(source.file_name().expect("a name"));
-            fs::write(target, fill(&text, addresses)).expect("a file");
+            let name = source.file_name().expect("a name").to_owned();
+            (name, fs::read_to_string(&source).expect("the example"))
+        });
+        let mut files: Vec<_> = sources.collect();
+        for (from, to) in edits {
+            let known = files.iter().any(|(_, text)| text.contains(from.as_str()));
+            assert!(known, "{}: no example says {from}", kind.name);
+            for (_, text) in &mut files {
+                *text = text.replace(from.as_str(), to);
+            }
         }
-        assert!(late, "{}: no example says {}", kind.name, kind.late.0);
+        if addresses.site.starts_with("https") {
+            make_certificate(directory.path());
+        }
+        for (name, text) in files {
+            fs::write(directory.path().join(name), fill(&text, addresses)).expect("a file");
+        }
         let program = (kind.programs)().into_iter().find(|program| program.is_file());
         let Some(program) = program else {
             panic!("{} is not installed: {}", kind.name, kind.package);
@@ -190,12 +265,25 @@ impl Gateway {
     }
 }
 
+/// A certificate for localhost that vouches for itself.
+fn make_certificate(directory: &Path) {
+    let settings = "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n[name]\nCN = localhost\n\
+                    [extensions]\nsubjectAltName = DNS:localhost\nbasicConstraints = critical, CA:FALSE\n";
+    fs::write(directory.join("openssl.cnf"), settings).expect("a file");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-config", "openssl.cnf", "-keyout", "key.pem", "-out", "certificate.pem"])
+        .current_dir(directory)
+        .output()
+        .expect("openssl: apt-get install openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
 fn fill(text: &str, addresses: &Addresses) -> String {
     let mut text = text.to_owned();
     let (host, port) = addresses.listen.split_once(':').expect("a port");
-    let site = format!("http://localhost:{port}");
     let values = [
-        ("SITE", site.as_str()),
+        ("SITE", addresses.site.as_str()),
         ("LISTEN", addresses.listen.as_str()),
         ("LISTEN_HOST", host),
         ("LISTEN_PORT", port),

@@ -3,7 +3,7 @@
 use super::contract::contract;
 use super::front::{Kind, installed};
 
-const HAPROXY: Kind = Kind {
+pub const HAPROXY: Kind = Kind {
     name: "HAProxy",
     programs: || installed("haproxy"),
     package: "apt-get install haproxy",

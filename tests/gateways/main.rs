@@ -28,6 +28,7 @@ mod raw;
 
 mod caddy;
 mod contract;
+mod doctor;
 mod envoy;
 mod front;
 mod haproxy;

@@ -93,6 +93,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             answer("200", "Set-Cookie: theme=dark; Path=/\r\n", "late")
         }
         (_, "drop") => return,
+        (_, nowhere) if nowhere.starts_with("tacit-doctor-") => answer("404", "", "no such page"),
         (_, "websocket") => return echo(stream, &request).await,
         (_, "events") => return events(stream, &shared).await,
         _ => answer("200", "Content-Type: application/json\r\n", &describe(&request).to_string()),

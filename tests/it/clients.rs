@@ -185,6 +185,22 @@ async fn a_client_that_does_not_prove_itself_is_401_with_a_basic_challenge() {
 }
 
 #[tokio::test]
+async fn basic_with_an_empty_secret_is_public_use_of_the_id_unless_it_is_a_clients() {
+    let tacit = Tacit::start().await;
+    tacit.register("ada").await;
+    let client = create(&tacit.home, "one", &["--grant", "password"]);
+    let basic = |id: &str| tacit.post("/token").form(&PASSWORD_FORM).basic_auth(id, Some(""));
+    let answer = basic("script").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(part(body["access_token"].as_str().unwrap(), 1)["client_id"], "tacit");
+    assert_eq!(refusal(basic(&client.id).send().await.unwrap()).await, is(401, "invalid_client"));
+    // Only a client introspects.
+    let asked = tacit.post("/introspect").form(&[("token", "x")]).basic_auth("script", Some(""));
+    assert_eq!(refusal(asked.send().await.unwrap()).await, is(401, "invalid_client"));
+}
+
+#[tokio::test]
 async fn two_ways_at_once_or_two_clients_are_an_invalid_request() {
     let tacit = Tacit::start().await;
     let client = create(&tacit.home, "backend", &["--grant", "password"]);

@@ -243,13 +243,33 @@ async fn token_explain_says_in_words_why_a_token_is_good_or_not() {
 async fn purge_deletes_what_ended_long_ago_and_nothing_else() {
     let tacit = Tacit::start().await;
     tacit.new_session("ada").await;
-    assert!(done(&tacit.home, &["purge"], "").contains('0'));
+    assert_eq!(done(&tacit.home, &["purge"], ""), "0 sessions deleted.\n");
     tacit.home.database.age("sessions", "created_at", 100 * 86_400);
     tacit.home.database.age("sessions", "expires_at", 100 * 86_400);
     let alive = tacit.log_in("ada").await;
-    assert!(done(&tacit.home, &["purge"], "").contains('1'));
+    assert_eq!(done(&tacit.home, &["purge"], ""), "1 sessions deleted.\n");
     assert_eq!(tacit.home.database.number("SELECT count(*) AS value FROM sessions"), 1);
     assert_eq!(tacit.get_with("/me", &alive.without_access()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn purge_deletes_more_than_one_statement_would() {
+    let tacit = Tacit::start().await;
+    let copy = "INSERT INTO sessions \
+        (id, user_id, secret_hash, created_at, authenticated_at, expires_at, idle_timeout) \
+        WITH RECURSIVE copies(number) AS \
+        (SELECT 100000 UNION ALL SELECT number + 1 FROM copies WHERE number < 100599) \
+        SELECT '00000000-0000-4000-8000-000000' || CAST(number AS TEXT), \
+        user_id, secret_hash, created_at, authenticated_at, expires_at, idle_timeout FROM sessions CROSS JOIN copies";
+    tacit.new_session("ada").await;
+    // Past the absolute limit, then past the idle one.
+    for column in ["expires_at", "created_at"] {
+        tacit.home.database.execute(copy);
+        tacit.home.database.age("sessions", column, 100 * 86_400);
+        assert_eq!(done(&tacit.home, &["purge"], ""), "601 sessions deleted.\n");
+        tacit.log_in("ada").await;
+    }
+    assert_eq!(tacit.home.database.number("SELECT count(*) AS value FROM sessions"), 1);
 }
 
 #[tokio::test]

@@ -129,6 +129,7 @@ fn what_is_unsafe_for_others_is_a_warning_on_loopback_and_refused_elsewhere() {
 fn what_is_unsafe_for_anybody_is_refused_everywhere() {
     let home = home();
     let same = format!("tokens.secret={REFRESH_SECRET}");
+    let previous = format!("tokens.previous_secrets={REFRESH_SECRET}");
     let file = home.directory.path().join("secret");
     fs::write(&file, SECRET).unwrap();
     let from_file = format!("tokens.secret_file={}", file.display());
@@ -157,13 +158,85 @@ fn what_is_unsafe_for_anybody_is_refused_everywhere() {
         (vec!["throttle.window=0s"], "throttle.window"),
         (vec!["throttle.first_delay=16m"], "throttle.first_delay"),
         (vec!["database.url=mysql://x"], "database.url"),
-        (vec!["database.url="], "database.url"),
+        (vec!["database.acquire_timeout=0s"], "database.acquire_timeout"),
+        (vec!["server.trusted_proxies=0.0.0.0/1,128.0.0.0/1"], "server.trusted_proxies"),
+        (vec!["server.trusted_proxies=2000::/3"], "server.trusted_proxies"),
+        (vec!["server.public_url=ftp://localhost"], "server.public_url"),
+        (vec!["server.public_url=https://user@auth.example.com"], "server.public_url"),
+        (vec!["server.base_path=/auth//x"], "server.base_path"),
+        (vec!["cookies.secure=never"], "cookies.secure"),
+        (vec!["tokens.access_ttl=25h"], "tokens.access_ttl"),
+        (vec![&previous, PRODUCTION[3]], "sessions.secret"),
+        (vec!["sessions.previous_secrets=short"], "sessions.previous_secrets"),
+        (vec!["sessions.absolute_timeout=0s"], "sessions.idle_timeout"),
+        (vec!["passwords.min_length=0"], "passwords.min_length"),
+        (vec!["passwords.min_length=129"], "passwords.min_length"),
+        (vec!["passwords.hash_workers=0"], "passwords.hash_workers"),
+        (vec!["passwords.hash_queue=0"], "passwords.hash_workers"),
+        (vec!["gateway.login_url=javascript:alert(1)"], "gateway.login_url"),
+        (vec!["throttle.max_delay=2d"], "throttle.max_delay"),
+        (vec!["throttle.address_failures=0"], "throttle.address_failures"),
+        (vec!["throttle.address_names=1"], "throttle.address_names"),
+        (vec!["audit.retention=0s"], "audit.retention"),
+        (vec!["log.level=loud"], "log.level"),
+        (vec!["log.level=info,tacit"], "log.level"),
     ] {
-        if settings == ["database.url="] {
-            continue;
-        }
         let outcome = check(&home, &settings);
         assert!(outcome.problems().contains(key), "{settings:?}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn every_unsafe_setting_is_named_at_once_with_its_remedy() {
+    let home = home();
+    let settings = [
+        "server.listen=0.0.0.0:8080",
+        "server.public_url=http://auth.example.com",
+        "server.trusted_proxies=0.0.0.0/0",
+        "tokens.secret=short",
+        "tokens.access_ttl=60s",
+        "sessions.secret=changeme-changeme-changeme-changeme-1234",
+        "sessions.grace=10m",
+        "sessions.emit_deadline=9m",
+        "sessions.idle_timeout=5m",
+        "sessions.max_per_user=0",
+        "cookies.secure=never",
+        "cross_site.allowed_origins=*",
+        "passwords.bcrypt_cost=4",
+        "passwords.min_length=4",
+        "throttle.enabled=false",
+        "audit.retention=1s",
+        "log.level=loud",
+    ];
+    let unsafe_keys: BTreeSet<&str> = settings[1..]
+        .iter()
+        .map(|setting| setting.split('=').next().expect("a key"))
+        // Short for the window that is named as too long.
+        .filter(|key| *key != "tokens.access_ttl")
+        .collect();
+    let outcome = check(&home, &settings);
+    assert_eq!(outcome.problems(), unsafe_keys);
+    for line in outcome.stderr.lines().filter_map(|line| line.strip_prefix("  ")) {
+        let sentence = line.split_once(": ").expect("a key and a sentence").1;
+        assert!(sentence.split(' ').count() >= 4, "what is to be done? {line}");
+    }
+    assert!(!outcome.stderr.contains("changeme-changeme"), "{}", outcome.stderr);
+    let written = fs::read_dir(home.directory.path()).unwrap().count();
+    assert_eq!(written, 0, "a refused configuration wrote something");
+}
+
+#[test]
+fn what_leads_nowhere_is_a_warning() {
+    let home = home();
+    for (key, value, warned) in [
+        ("cross_site.allowed_origins", "https://app.example.com", false),
+        ("cross_site.allowed_origins", "https://app.example.org", true),
+        ("gateway.return_hosts", "app.example.com,[::1]", false),
+        ("gateway.return_hosts", "*", true),
+        ("gateway.return_hosts", "https://app.example.com", true),
+    ] {
+        let outcome = check(&home, &[&PRODUCTION[..], &[&format!("{key}={value}")]].concat());
+        assert_eq!((outcome.code, outcome.stderr.contains(key)), (0, warned), "{key}={value}");
     }
 }
 

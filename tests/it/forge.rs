@@ -17,14 +17,15 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn hmac_sha256(secret: &str, message: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
+/// HMAC-SHA256 (RFC 2104).
+pub fn hmac_sha256(secret: impl AsRef<[u8]>, message: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).expect("a key");
     mac.update(message.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }
 
 /// The key id of a secret: the first 16 hex digits of HMAC-SHA256(key, "tacit kid").
-pub fn kid(secret: &str) -> String {
+pub fn kid(secret: impl AsRef<[u8]>) -> String {
     let digest = hmac_sha256(secret, "tacit kid");
     let first = digest.first_chunk::<8>().expect("eight bytes");
     format!("{:016x}", u64::from_be_bytes(*first))
@@ -36,7 +37,7 @@ pub fn header() -> Value {
 }
 
 /// Header and payload as given, signed with HS256 under a secret.
-pub fn sign_text(header: &str, payload: &str, secret: &str) -> String {
+pub fn sign_text(header: &str, payload: &str, secret: impl AsRef<[u8]>) -> String {
     let signed = format!("{}.{}", encode(header), encode(payload));
     let signature = encode(hmac_sha256(secret, &signed));
     format!("{signed}.{signature}")

@@ -22,7 +22,7 @@ async fn unknown_paths_are_404_in_the_one_shape() {
         "/%00",
         "/%2e%2e/%2e%2e/etc/passwd",
         "/users",
-        "/.well-known/jwks.json",
+        "/.well-known/openid-configuration",
         "/verify/nginx",
         "/docs/x/y",
     ] {

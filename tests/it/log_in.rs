@@ -218,3 +218,13 @@ async fn a_flood_of_sign_ins_is_answered_503_at_once_while_everything_else_goes_
             .await
     );
 }
+
+#[tokio::test]
+async fn a_password_is_good_however_old_it_is() {
+    let tacit = Tacit::start().await;
+    tacit.register("ada").await;
+    for column in ["created_at", "updated_at"] {
+        tacit.home.database.age("users", column, 10 * 365 * 86_400);
+    }
+    tacit.log_in("ada").await;
+}

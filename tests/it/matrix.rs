@@ -38,7 +38,7 @@ enum Caller {
 }
 
 /// Method, path, and the status for each of [`CALLERS`]. No request has a body: 415 is an open door.
-const MATRIX: [(&str, &str, [u16; 8]); 47] = [
+const MATRIX: [(&str, &str, [u16; 8]); 48] = [
     //                         anonymous, cookie, bearer, admin, expired, logged out, disabled, garbage
     ("GET", "/register", [200, 303, 200, 303, 303, 200, 200, 200]),
     ("GET", "/login", [200, 303, 200, 303, 303, 200, 200, 200]),
@@ -79,6 +79,7 @@ const MATRIX: [(&str, &str, [u16; 8]); 47] = [
     ("POST", "/revoke", [415, 415, 415, 415, 415, 415, 415, 415]),
     ("GET", "/revocations", [401, 401, 401, 401, 401, 401, 401, 401]),
     ("GET", "/.well-known/oauth-authorization-server", [200, 200, 200, 200, 200, 200, 200, 200]),
+    ("GET", "/.well-known/jwks.json", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/healthz", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/readyz", [200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET", "/metrics", [200, 200, 200, 200, 200, 200, 200, 200]),
@@ -89,7 +90,7 @@ const MATRIX: [(&str, &str, [u16; 8]); 47] = [
     ("GET", "/", [200, 200, 200, 200, 200, 200, 200, 200]),
 ];
 
-fn concrete(path: &str) -> String {
+pub fn concrete(path: &str) -> String {
     path.replace("/assets/tacit/{file}", "/assets/tacit/style.css")
         .replace("{id}", "00000000-0000-4000-8000-000000000000")
         .replace("{file}", "swagger-ui.css")

@@ -28,10 +28,11 @@ async fn the_metadata_names_what_there_is_and_every_endpoint_answers() {
         (json!(["client_secret_basic", "client_secret_post"]), ["none", "client_secret_basic", "client_secret_post"]);
     let expected = json!({
         "issuer": url,
+        "jwks_uri": format!("{url}/.well-known/jwks.json"),
         "token_endpoint": format!("{url}/token"),
         "token_endpoint_auth_methods_supported": any,
         "grant_types_supported": GRANTS,
-        "response_types_supported": [],
+        "response_types_supported": ["none"],
         "introspection_endpoint": format!("{url}/introspect"),
         "introspection_endpoint_auth_methods_supported": secret,
         "revocation_endpoint": format!("{url}/revoke"),
@@ -63,6 +64,7 @@ async fn below_a_base_path_it_also_stands_where_the_standard_looks_for_it() {
     let own = metadata(&tacit, &format!("{}{PATH}", tacit.url)).await;
     assert_eq!(own["issuer"], json!(tacit.url));
     assert_eq!(own["token_endpoint"], json!(format!("{}/token", tacit.url)));
+    assert_eq!(tacit.http.get(own["jwks_uri"].as_str().unwrap()).send().await.unwrap().status(), 200);
     for url in [format!("{bare}{PATH}/auth/v1"), format!("{bare}{PATH}/auth/v1/")] {
         assert_eq!(metadata(&tacit, &url).await, own);
         let head = tacit.http.head(&url).send().await.unwrap();

@@ -1,6 +1,6 @@
 //! The OpenAPI document and its page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde_json::Value;
@@ -98,6 +98,34 @@ async fn every_route_is_in_the_document_and_nothing_else() {
         expected.extend(methods.chain(any).map(|method| (path.to_owned(), method)));
     }
     assert_eq!(documented, expected);
+}
+
+/// The statuses that the table of docs/api-design.md gives each method and path.
+fn documented_statuses() -> BTreeMap<(String, String), BTreeSet<String>> {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api-design.md")).unwrap();
+    let mut found = BTreeMap::new();
+    for line in page.lines().filter(|line| line.starts_with("| ") && line.contains(" | /")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [method, paths, _, _, success, refusals] = cells[..] else { panic!("not a row of the table: {line}") };
+        let words = success.split(|c: char| !c.is_ascii_digit()).chain(refusals.split(|c: char| !c.is_ascii_digit()));
+        let statuses: BTreeSet<String> = words.filter(|word| word.len() == 3).map(str::to_owned).collect();
+        // A route of all methods is documented by one of them.
+        let method = if method == "any" { "GET" } else { method };
+        for path in paths.split(", ") {
+            found.insert((path.to_owned(), method.to_owned()), statuses.clone());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_document_and_the_table_of_routes_name_the_same_statuses() {
+    let tacit = Tacit::start().await;
+    let table = documented_statuses();
+    for (path, method, operation) in operations(&document(&tacit).await) {
+        let documented: BTreeSet<String> = operation["responses"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(table.get(&(path.clone(), method.clone())), Some(&documented), "{method} {path}");
+    }
 }
 
 #[tokio::test]

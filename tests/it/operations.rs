@@ -1,8 +1,10 @@
 //! What operators and their tools ask: GET /healthz, /readyz, /metrics and /, and the second listener.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::app::{Home, PASSWORD, Setup, Tacit, client, eventually, tacit_command};
@@ -59,6 +61,46 @@ async fn metrics_count_what_happened_and_name_nobody() {
         let (name, value) = line.rsplit_once(' ').expect("a name and a value");
         assert!(name.starts_with("tacit_") && value.parse::<f64>().is_ok(), "{line}");
     }
+}
+
+/// Every series there is: name and labels.
+async fn series(tacit: &Tacit) -> BTreeSet<String> {
+    let text = tacit.get("/metrics").send().await.unwrap().text().await.unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit_once(' ').expect("a name and a value").0.to_owned()).collect()
+}
+
+#[tokio::test]
+async fn ten_thousand_paths_methods_and_names_add_no_label_values() {
+    const ROUTES: [&str; 9] =
+        ["", "/me", "/login", "/token", "/sessions", "/verify/role", "/verify/envoy", "/docs", "/assets/tacit"];
+    let tacit = Tacit::start().await;
+    let jar = tacit.new_session("ada").await;
+    let send = async |number: usize| {
+        let route = ROUTES[number % ROUTES.len()];
+        let path = if number.is_multiple_of(2) { format!("{route}/p{number}") } else { format!("{route}?p={number}") };
+        let method = ["GET", "POST", "DELETE", "PATCH"][number / ROUTES.len() % 4];
+        let method = if number.is_multiple_of(5) { format!("M{number}") } else { method.to_owned() };
+        let request = tacit.request(method.parse().unwrap(), &path).header("user-agent", number.to_string());
+        let request = match number % 3 {
+            0 => request.json(&json!({"username": format!("u{number}"), "password": "x"})),
+            1 => request.bearer_auth(number),
+            _ => request.header("cookie", jar.header()),
+        };
+        assert!(request.send().await.unwrap().status().as_u16() < 500);
+    };
+    let names = async |from: usize, to: usize| {
+        for first in (from..to).step_by(50) {
+            join_all((first..first + 50).map(&send)).await;
+        }
+    };
+    // Each kind of request at least once: their combinations repeat after 180.
+    names(0, 400).await;
+    series(&tacit).await;
+    let before = series(&tacit).await;
+    assert!(before.len() < 600, "{}", before.len());
+    names(400, 10_400).await;
+    assert_eq!(series(&tacit).await.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 #[tokio::test]

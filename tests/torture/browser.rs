@@ -27,7 +27,7 @@ pub async fn live(world: Arc<World>) {
         let Some(jar) = world.new_session().await else { continue };
         let browser = Browser { world: Arc::clone(&world), jar: Mutex::new(jar), beyond: AtomicBool::new(false) };
         for _ in 0..5 + below(20) {
-            join_all((0..1 + below(5)).map(|_| browser.open_tab())).await;
+            join_all((0..=below(5)).map(|_| browser.open_tab())).await;
             if browser.beyond.load(Ordering::Relaxed) || !world.goes_on() {
                 break;
             }

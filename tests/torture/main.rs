@@ -3,6 +3,16 @@
 //! `scripts/torture [minutes]` runs it; `cargo test --test torture -- 20` for 20 seconds. Fails when anybody honest was
 //! signed out, a thief went unnoticed, or anything that was answered with success is gone.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    reason = "a test fails by panicking, and keeps time by itself"
+)]
+
 #[path = "../it/app.rs"]
 #[expect(dead_code, reason = "the harness of tests/it, of which this needs a part")]
 mod app;

@@ -27,7 +27,7 @@ pub async fn live(world: Arc<World>) {
         let store = Mutex::new(token.to_owned());
         let beyond = AtomicBool::new(false);
         for _ in 0..5 + below(20) {
-            join_all((0..1 + below(4)).map(|_| refresh(&world, &store, &beyond))).await;
+            join_all((0..=below(4)).map(|_| refresh(&world, &store, &beyond))).await;
             if beyond.load(Ordering::Relaxed) || !world.goes_on() {
                 break;
             }

@@ -64,7 +64,7 @@ core.register_action("tacit_strip", { "http-req" }, function(txn)
 			pair = pair:match("^%s*(.-)%s*$")
 			local name = pair:match("^(.-)%s*=") or pair
 			local plain = name:gsub("^__Host%-Http%-", "")
-			if plain ~= "tacit-access" and plain ~= "tacit-refresh" and pair ~= "" then
+			if plain ~= "tacit-access" and plain ~= "tacit-refresh" and plain ~= "tacit-device" and pair ~= "" then
 				kept[#kept + 1] = pair
 			end
 		end

@@ -20,6 +20,7 @@ use crate::services::account;
     responses(
         (status = 200, description = "HTML", body = String, content_type = "text/html"),
         (status = 302, description = "Not signed in: to the sign-in page"),
+        (status = 400, description = "Two Authorization headers", body = crate::schemas::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in, and fetched ahead or by a script", content_type = "application/problem+json", body = crate::schemas::Problem),
         (status = 503, description = "The database is away", body = String, content_type = "text/html"),
     )

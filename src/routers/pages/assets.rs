@@ -9,6 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::routers::request;
 use crate::routers::respond::Failure;
 use crate::schemas::Problem;
 
@@ -55,11 +56,7 @@ pub async fn show_asset(request: HttpRequest, name: web::Path<String>) -> Result
     let etag = format!("\"{}\"", asset.version);
     let named = request.query_string().strip_prefix("v=") == Some(asset.version.as_str());
     let caching = if named { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let is_known = known.flat_map(|line| line.split(',')).any(|tag| {
-        let tag = tag.trim();
-        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
-    });
+    let is_known = request::knows(&request, &etag);
     let mut builder = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     builder.insert_header((header::ETAG, etag)).insert_header((header::CACHE_CONTROL, caching));
     if is_known {

@@ -68,6 +68,7 @@ impl Page<'_> {
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CONTENT_LANGUAGE, self.texts.language),
             (header::REFERRER_POLICY, "same-origin"),
+            (header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
             (header::CACHE_CONTROL, "no-store"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));

@@ -20,6 +20,7 @@ pub use assets::*;
 pub use failure::lead_to_sign_in;
 pub use login::*;
 pub use register::*;
+pub use return_to::way_back;
 
 use super::shared::Shared;
 use super::{body, cookies, request};

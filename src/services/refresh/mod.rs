@@ -10,16 +10,16 @@ pub use self::outcome::{
 };
 
 use self::decision::{Decision, Phase, Presented, State, decide, is_inside, is_predecessor};
+use super::audit;
 use super::refresh_token::{RefreshToken, Unusable};
-use super::scopes;
-use super::tokens;
+use super::{scopes, sessions, tokens};
 use crate::app::App;
 use crate::config::OnTheft;
 use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::session::{self, RevokedReason, Session};
 use crate::models::user::User;
-use crate::types::{Instant, SessionId, Timestamp, Words, random_bytes};
+use crate::types::{Event, EventName, Instant, SessionId, Timestamp, Words, random_bytes};
 
 /// How often a statement that changed no row makes the engine read and decide again.
 const REREADS: usize = 3;
@@ -152,9 +152,9 @@ fn check(
     use subtle::ConstantTimeEq;
     if !bool::from(token.secret_hash().ct_eq(session.secret_hash.as_slice())) {
         // The MAC is ours and the secret is not: somebody has the refresh key, or the database is another one.
-        log::error!(
-            event = "refresh_secret_mismatch", outcome = "refused", session:% = session.id;
-            "a refresh token with our MAC and another session's secret"
+        audit::note(
+            app,
+            &Event::refused(EventName::RefreshSecretMismatch).subject(session.user_id).session(session.id),
         );
         return Ok(Err(Refused::Invalid));
     }
@@ -172,16 +172,26 @@ fn check(
     match user {
         Some(user) if !user.disabled => Ok(Ok(user)),
         _ => {
-            if session::revoke(connection, session.id, RevokedReason::Disabled)? == 1 {
-                app.revocations.add_session(session.id, RevokedReason::Disabled, now);
-                log::info!(
-                    event = "session_ended", outcome = "success", reason = "disabled", session:% = session.id;
-                    "a session of a disabled user ended"
-                );
-            }
+            end_recorded(app, connection, session, RevokedReason::Disabled)?;
             Ok(Err(Refused::Disabled))
         }
     }
+}
+
+/// Ends one session, with its event: told by the one writer whose statement changed the row.
+fn end_recorded(
+    app: &App,
+    connection: &mut AnyConnection,
+    session: &Session,
+    reason: RevokedReason,
+) -> Result<(), Error> {
+    let ended = audit::recorded(connection, |connection, events| {
+        let ended = vec![session.id; session::revoke(connection, session.id, reason)?];
+        events.extend(sessions::ended(session.user_id, &ended, reason));
+        Ok(ended)
+    })?;
+    sessions::note_revoked(app, &ended, reason);
+    Ok(())
 }
 
 /// One token, the session it belongs to as just read, and what is needed to answer.
@@ -231,18 +241,13 @@ impl Exchange<'_> {
                 if session::fast_forward(connection, id, seen, self.token.generation)? == 0 {
                     return Ok(None);
                 }
-                log::error!(
-                    event = "session_fast_forward", outcome = "success", session:% = id, generation = seen,
-                    presented_generation = self.token.generation;
-                    "critical: the database lost commits; a session caught up with its token"
-                );
+                audit::note(self.app, &self.event(Event::success(EventName::SessionFastForward)));
                 self.access_only(Verdict::FastForward, Echo::Presented)?
             }
             Decision::Theft => {
-                if session::revoke(connection, id, RevokedReason::Reuse)? == 0 {
+                if !self.end_as_theft(connection)? {
                     return Ok(None);
                 }
-                self.report_theft(connection)?;
                 return Ok(Some(Err(Refused::Theft)));
             }
         };
@@ -265,20 +270,34 @@ impl Exchange<'_> {
         );
     }
 
-    fn report_theft(&self, connection: &mut AnyConnection) -> Result<(), Error> {
-        let id = self.session.id;
-        self.app.revocations.add_session(id, RevokedReason::Reuse, self.now);
-        log::warn!(
-            event = "refresh_token_reuse", outcome = "revoked", session:% = id, subject:% = self.user.id,
-            generation = self.session.generation, presented_generation = self.token.generation;
-            "a refresh token was used after its successor: the session ended"
-        );
-        if self.app.config.sessions.on_theft == OnTheft::User {
-            for other in session::revoke_all_of(connection, self.user.id, None, RevokedReason::Reuse)? {
-                self.app.revocations.add_session(other, RevokedReason::Reuse, self.now);
+    /// What is told of a token whose generation is not its session's.
+    fn event(&self, event: Event) -> Event {
+        event
+            .subject(self.user.id)
+            .session(self.session.id)
+            .detail("generation", self.session.generation)
+            .detail("presented_generation", self.token.generation)
+    }
+
+    /// One statement, also where all sessions of the user end: none is left over when the database goes away, and two
+    /// thefts at once do not hold a session that the other one waits for. False: the session had ended before.
+    fn end_as_theft(&self, connection: &mut AnyConnection) -> Result<bool, Error> {
+        const REASON: RevokedReason = RevokedReason::Reuse;
+        let (id, owner) = (self.session.id, self.user.id);
+        let ended = audit::recorded(connection, |connection, events| {
+            let ended = match self.app.config.sessions.on_theft {
+                OnTheft::Session => vec![id; session::revoke(connection, id, REASON)?],
+                OnTheft::User => session::revoke_all_of(connection, owner, None, REASON)?,
+            };
+            if ended.contains(&id) {
+                events.push(self.event(Event::refused(EventName::RefreshTokenReuse)));
             }
-        }
-        Ok(())
+            let others: Vec<SessionId> = ended.iter().copied().filter(|other| *other != id).collect();
+            events.extend(sessions::ended(Some(owner), &others, REASON));
+            Ok(ended)
+        })?;
+        sessions::note_revoked(self.app, &ended, REASON);
+        Ok(ended.contains(&id))
     }
 
     /// While the window is young, a client that stores tokens itself is told which one it holds.

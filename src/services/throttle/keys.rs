@@ -38,6 +38,14 @@ impl Subject {
             None => Self::Nobody,
         }
     }
+
+    /// The user, if it is one's.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User(id) => Some(*id),
+            Self::Name(_) | Self::Nobody => None,
+        }
+    }
 }
 
 /// Who tries.
@@ -122,6 +130,23 @@ pub(super) fn counters(app: &App, subject: &Subject, client: &Client) -> Counter
 /// The id of an account's counter.
 pub(super) fn account_id(app: &App, subject: &Subject) -> String {
     id(app, Kind::Account, &text_of(subject))
+}
+
+/// What logs and the audit trail call an account whose password was tried, known or not: 96 bits of a keyed hash.
+pub fn account_tag(app: &App, subject: &Subject) -> String {
+    shortened(account_id(app, subject))
+}
+
+/// The same under every refresh key, so that what was noted under an older one is found.
+pub fn account_tags(app: &App, subject: &Subject) -> Vec<String> {
+    let message = format!("{} {}", Kind::Account.as_str(), text_of(subject));
+    let tags = app.refresh_keys.tags(PURPOSE, message.as_bytes());
+    tags.into_iter().map(|tag| shortened(BASE64_URL_SAFE_NO_PAD.encode(tag))).collect()
+}
+
+fn shortened(mut id: String) -> String {
+    id.truncate(16);
+    id
 }
 
 fn text_of(subject: &Subject) -> String {

@@ -8,14 +8,15 @@ mod keys;
 
 use std::time::Duration;
 
+use super::audit;
 use crate::app::App;
 use crate::error::Error;
 use crate::models::throttle::{self, Throttle};
 use crate::models::{AnyConnection, transaction};
-use crate::types::{Identifier, Timestamp};
+use crate::types::{Event, EventName, Identifier, Timestamp};
 
 pub use device::device_cookie;
-pub use keys::{Client, Subject};
+pub use keys::{Client, Subject, account_tag, account_tags};
 use keys::{Counters, Unit};
 
 /// Units that were taken for one attempt, to be given back unless the password was wrong.
@@ -102,11 +103,8 @@ fn refused(app: &App, subject: &Subject, unit: &Unit, left: Duration) -> Error {
     let key = unit.kind.label();
     app.metrics.throttled.with_label_values(&[key]).inc();
     // Whose password was guessed stands here as a keyed hash: people type passwords where names belong.
-    let account = keys::account_id(app, subject).chars().take(16).collect::<String>();
-    log::warn!(
-        event = "throttled", outcome = "refused", key = key, account = account, seconds = left.as_secs() + 1;
-        "too many failed attempts"
-    );
+    let event = Event::refused(EventName::Throttled).subject(subject.user()).account(account_tag(app, subject));
+    audit::note(app, &event.detail("key", key).detail("seconds", left.as_secs() + 1));
     Error::Throttled { retry_after: left }
 }
 
@@ -125,7 +123,16 @@ pub fn clear_account(app: &App, connection: &mut AnyConnection, name: &str) -> R
         Err(error) => return Err(error),
     };
     let ids = user.iter().chain([&as_typed]).map(|subject| keys::account_id(app, subject)).collect();
-    Ok(throttle::clear(connection, ids)?)
+    let whom = user.as_ref().unwrap_or(&as_typed);
+    let event = cleared("account").subject(whom.user()).account(account_tag(app, whom));
+    audit::recorded(connection, |connection, events| {
+        events.push(event);
+        Ok(throttle::clear(connection, ids)?)
+    })
+}
+
+fn cleared(what: &'static str) -> Event {
+    Event::success(EventName::ThrottleCleared).reason(what)
 }
 
 /// Forgets the failures from one address.
@@ -134,10 +141,16 @@ pub fn clear_address(app: &App, connection: &mut AnyConnection, address: std::ne
     let counters = keys::counters(app, &Subject::Nobody, &client);
     let names = counters.names.into_iter().map(|(_, names)| names);
     let ids = counters.attempts.into_iter().chain(names).map(|unit| unit.id).collect();
-    Ok(throttle::clear(connection, ids)?)
+    audit::recorded(connection, |connection, events| {
+        events.push(cleared("address").detail("cleared", address));
+        Ok(throttle::clear(connection, ids)?)
+    })
 }
 
 /// Forgets everything.
 pub fn clear_all(connection: &mut AnyConnection) -> Result<usize, Error> {
-    Ok(throttle::clear_all(connection)?)
+    audit::recorded(connection, |connection, events| {
+        events.push(cleared("all"));
+        Ok(throttle::clear_all(connection)?)
+    })
 }

@@ -30,6 +30,7 @@ async fn the_sign_in_page_is_one_that_password_managers_and_screen_readers_under
     }
     let html = page(open(&tacit, "/register").await).await;
     assert!(html.contains("autocomplete=\"new-password\"") && html.contains("autocomplete=\"email\""), "{html}");
+    assert!(html.contains("At least 8 characters, and not easy to guess."), "{html}");
 }
 
 #[tokio::test]

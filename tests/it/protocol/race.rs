@@ -5,15 +5,23 @@ use crate::database::TestDatabase;
 
 /// Every update of a session for which `when` holds changes no row, and `instead` happens first.
 fn outrun(home: &Home, when: &str, instead: &str) {
+    before_update(home, when, &format!("{instead} SELECT RAISE(IGNORE);"), &format!("{instead} RETURN NULL;"));
+}
+
+/// Every update of a session for which `when` holds fails, as if the database went away.
+pub fn fail(home: &Home, when: &str) {
+    before_update(home, when, "SELECT RAISE(ABORT, 'gone');", "RAISE EXCEPTION 'gone';");
+}
+
+fn before_update(home: &Home, when: &str, on_sqlite: &str, on_postgres: &str) {
     match &home.database {
         TestDatabase::Sqlite(_) => {
-            home.database.execute(&format!(
-                "CREATE TRIGGER race BEFORE UPDATE ON sessions WHEN {when} BEGIN {instead} SELECT RAISE(IGNORE); END"
-            ));
+            home.database
+                .execute(&format!("CREATE TRIGGER race BEFORE UPDATE ON sessions WHEN {when} BEGIN {on_sqlite} END"));
         }
         TestDatabase::Postgres { .. } => {
             home.database.execute(&format!(
-                "CREATE FUNCTION race() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {instead} RETURN NULL; END $$"
+                "CREATE FUNCTION race() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {on_postgres} END $$"
             ));
             home.database.execute(&format!(
                 "CREATE TRIGGER race BEFORE UPDATE ON sessions FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION race()"

@@ -178,6 +178,23 @@ async fn a_theft_ends_every_session_of_the_user_if_so_configured() {
 }
 
 #[tokio::test]
+async fn a_theft_that_cannot_end_every_session_ends_none_and_is_found_again() {
+    let (tacit, first) = signed_in_with(wide().set("sessions.on_theft", "user")).await;
+    let second_device = tacit.log_in("ada").await.refresh().to_owned();
+    let second = rotate(&tacit, &first).await;
+    pass_window(&tacit.home);
+    rotate(&tacit, &second).await;
+    super::race::fail(&tacit.home, "NEW.revoked_reason = 'reuse' AND OLD.generation = 0");
+    let answer = present(&tacit, &first).await;
+    assert_eq!((answer.outcome(), answer.cookies()), ((503, "database_unavailable"), (Untouched, Untouched)));
+    assert_eq!((reasons(&tacit.home), thefts_reported(&tacit)), (vec![None, None], 0));
+    super::race::end(&tacit.home);
+    assert_eq!(present(&tacit, &first).await.outcome(), (401, "token_reuse"));
+    assert_eq!(present(&tacit, &second_device).await.outcome(), (401, "token_reuse"));
+    assert_eq!(thefts_reported(&tacit), 1);
+}
+
+#[tokio::test]
 async fn a_theft_that_a_logout_outran_leaves_the_logouts_reason_and_the_cookies() {
     let (tacit, first) = signed_in().await;
     let second = rotate(&tacit, &first).await;
