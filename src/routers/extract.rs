@@ -48,7 +48,10 @@ impl AccountOwner {
         let shared = request.app_data::<web::Data<Shared>>();
         let shared = shared.ok_or_else(|| Error::Internal("no application".to_owned()))?;
         match shared.app.config.oauth.role_scopes.of_account() {
-            Some(scope) if !who.has_scope(scope) => Err(Error::InsufficientScope { needed: Some(scope.to_owned()) }),
+            Some(scope) if !who.has_scope(scope) => {
+                shared.note(request, &who.lacks_scope());
+                Err(Error::InsufficientScope { needed: Some(scope.to_owned()) })
+            }
             _ => Ok(Self(who)),
         }
     }

@@ -57,7 +57,10 @@ pub async fn verify_request(
         return Err(Error::RoleRequired.into());
     }
     if let Some(scope) = request.match_info().get("scope") {
-        require_scope(&who, scope)?;
+        if let Err(error) = require_scope(&who, scope) {
+            shared.note(&request, &who.lacks_scope());
+            return Err(error.into());
+        }
     }
     let mut response = HttpResponse::Ok().finish();
     add_identity(response.headers_mut(), &who, request::peer_is_trusted(&request));
