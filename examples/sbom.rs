@@ -26,6 +26,8 @@ pub struct Bundled {
 /// The packages of this build, by id, and what depends on what.
 pub struct Packages {
     by_id: BTreeMap<String, Value>,
+    /// Those that are not for tests only.
+    built: BTreeSet<String>,
     nodes: BTreeMap<String, Value>,
     root: String,
     checksums: BTreeMap<(String, String), String>,
@@ -56,27 +58,25 @@ pub fn packages(platform: &str) -> Result<Packages, Box<dyn Error>> {
     let metadata = cargo(&["metadata", "--locked", "--format-version=1", "--filter-platform", platform])?;
     let metadata: Value = serde_json::from_slice(&metadata)?;
     // The metadata also has what no feature switches on; the tree does not.
-    let tree = cargo(&[
-        "tree",
-        "--locked",
-        "--edges=normal,build,dev",
-        "--prefix=none",
-        "--format={p}",
-        "--target",
-        platform,
-    ])?;
-    let tree = String::from_utf8(tree)?;
-    let used: BTreeSet<String> =
-        tree.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
-    let is_used = |package: &Value| used.contains(&format!("{} v{}", text(package, "name"), text(package, "version")));
+    let (used, built) = (tree(platform, "normal,build,dev")?, tree(platform, "normal,build")?);
+    let is_in = |tree: &BTreeSet<String>, package: &Value| {
+        tree.contains(&format!("{} v{}", text(package, "name"), text(package, "version")))
+    };
 
     let resolve = metadata.get("resolve").ok_or("no resolved dependencies")?;
     let by_id = |values: &[Value]| values.iter().map(|value| (text(value, "id").to_owned(), value.clone())).collect();
     let mut packages: BTreeMap<String, Value> = by_id(list(&metadata, "packages"));
-    packages.retain(|_, package| is_used(package));
+    packages.retain(|_, package| is_in(&used, package));
     let mut nodes: BTreeMap<String, Value> = by_id(list(resolve, "nodes"));
     nodes.retain(|id, _| packages.contains_key(id));
-    Ok(Packages { by_id: packages, nodes, root: text(resolve, "root").to_owned(), checksums: checksums()? })
+    let built = packages.iter().filter(|(_, package)| is_in(&built, package)).map(|(id, _)| id.clone()).collect();
+    Ok(Packages { by_id: packages, built, nodes, root: text(resolve, "root").to_owned(), checksums: checksums()? })
+}
+
+/// Name and version of what these kinds of dependencies lead to.
+fn tree(platform: &str, edges: &str) -> Result<BTreeSet<String>, Box<dyn Error>> {
+    let tree = cargo(&["tree", "--locked", "--edges", edges, "--prefix=none", "--format={p}", "--target", platform])?;
+    Ok(String::from_utf8(tree)?.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect())
 }
 
 /// The SHA-256 of every package that Cargo.lock knows, by name and version.
@@ -110,7 +110,8 @@ impl Packages {
         let mut found = BTreeSet::from([self.root.clone()]);
         let mut open = vec![self.root.clone()];
         while let Some(id) = open.pop() {
-            open.extend(follow(&id).into_iter().filter(|id| found.insert(id.clone())));
+            let next = follow(&id).into_iter().filter(|id| self.built.contains(id));
+            open.extend(next.filter(|id| found.insert(id.clone())));
         }
         found
     }
@@ -205,7 +206,7 @@ impl Packages {
         let mut dependencies: Vec<Value> = Vec::new();
         for id in &all {
             let mut on: Vec<String> =
-                self.dependencies(id, |kind| kind != "dev").iter().map(|id| self.purl(id)).collect();
+                self.dependencies(id, |kind| kind != "dev").intersection(&all).map(|id| self.purl(id)).collect();
             let name = self.by_id.get(id).map(|package| text(package, "name")).unwrap_or_default();
             on.extend(libraries.iter().filter(|library| library.package == name).map(library_ref));
             dependencies.push(json!({"ref": self.purl(id), "dependsOn": on}));

@@ -143,11 +143,25 @@ impl From<io::Error> for Failure {
 /// Parses the command line and runs the command.
 pub fn run() -> Result<(), Failure> {
     let CommandLine { configuration, command } = CommandLine::parse();
+    check_set_is_whole(&configuration.set)?;
     let overrides = Overrides { file: configuration.config, set: configuration.set };
     match command.unwrap_or(Command::Serve(serve::Arguments::default())) {
         serve @ Command::Serve(_) => serve.run(overrides),
         // Everything else is somebody's single act.
         command => logging::within(context(), || command.run(overrides)),
+    }
+}
+
+/// `--set` may stand before a command or behind it. Of both, clap keeps the one behind; nobody expects to lose the other.
+fn check_set_is_whole(set: &[(String, String)]) -> Result<(), Failure> {
+    let is_set = |argument: &std::ffi::OsString| {
+        argument.to_str().is_some_and(|argument| argument == "--set" || argument.starts_with("--set="))
+    };
+    let given = std::env::args_os().take_while(|argument| argument != "--").filter(is_set).count();
+    if given == set.len() {
+        Ok(())
+    } else {
+        Err(Failure::Usage("--set: give all of them before the command, or all of them behind it".to_owned()))
     }
 }
 

@@ -88,7 +88,7 @@ fn print_welcome(config: &Config, internal: Option<SocketAddr>) -> Result<(), Fa
     let url = if server.is_loopback() { local } else { server.base_url() };
     print_line(format_args!("Tacit listens on {listens}"))?;
     if let Some(internal) = internal {
-        print_line(format_args!("  for gateways and operators: http://{internal}"))?;
+        print_line(format_args!("  for gateways and operators: http://{internal}{}", server.base_path))?;
     }
     print_line("Try:")?;
     let json = "-H 'Content-Type: application/json'";

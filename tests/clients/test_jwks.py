@@ -23,7 +23,8 @@ os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
 class PublishedKeys(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.service = Service()
+        # Waiting for a key means many sign-ins, and the first one is to last.
+        cls.service = Service(sessions__max_per_user="1000")
         cls.addClassCleanup(cls.service.stop)
         cls.service.run("user", "create", "ada", stdin=PASSWORD)
         found = requests.get(cls.service.url + "/.well-known/oauth-authorization-server", timeout=10).json()

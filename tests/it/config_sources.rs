@@ -51,6 +51,15 @@ fn an_unknown_name_is_an_error_in_every_source() {
 }
 
 #[test]
+fn settings_before_and_behind_a_command_are_refused_rather_than_lost() {
+    // Of these two clap would keep the second alone, and look into another database than it was told.
+    let split = ["--set", "database.url=sqlite:other.db", "user", "list", "--set", "log.level=error"];
+    let split = Outcome::of(bare(&home()).args(split).output().unwrap());
+    assert_eq!(split.code, 2);
+    assert!(split.stderr.contains("--set"), "{}", split.stderr);
+}
+
+#[test]
 fn lists_are_arrays_in_toml_and_comma_separated_in_the_environment() {
     let home = home();
     let toml = home.directory.path().join("tacit.toml");
