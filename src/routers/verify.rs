@@ -56,11 +56,11 @@ pub async fn verify_request(
         shared.note(&request, &event.subject(who.user_id).session(who.session_id));
         return Err(Error::RoleRequired.into());
     }
-    if let Some(scope) = request.match_info().get("scope") {
-        if let Err(error) = require_scope(&who, scope) {
-            shared.note(&request, &who.lacks_scope());
-            return Err(error.into());
-        }
+    if let Some(scope) = request.match_info().get("scope")
+        && let Err(error) = require_scope(&who, scope)
+    {
+        shared.note(&request, &who.lacks_scope());
+        return Err(error.into());
     }
     let mut response = HttpResponse::Ok().finish();
     add_identity(response.headers_mut(), &who, request::peer_is_trusted(&request));

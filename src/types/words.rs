@@ -87,7 +87,8 @@ mod tests {
         for bad in ["a\"b", "a\\b", "a\tb", "\u{e9}", "a\0"] {
             assert!(bad.parse::<Words>().is_err(), "{bad:?}");
         }
-        let many = |count: usize| (0..count).map(|n| format!("w{n} ")).collect::<String>() + "w0";
+        let many =
+            |count: usize| (0..count).map(|n| format!("w{n}")).chain(["w0".to_owned()]).collect::<Vec<_>>().join(" ");
         assert!(many(MAX_WORDS).parse::<Words>().is_ok());
         assert!(many(MAX_WORDS + 1).parse::<Words>().is_err());
     }
