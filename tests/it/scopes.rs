@@ -44,7 +44,7 @@ async fn granted(answer: Response) -> (String, Value) {
     let tokens: Value = answer.json().await.unwrap();
     let claims = part(tokens["access_token"].as_str().unwrap(), 1);
     let scope = claims["scope"].as_str().unwrap().to_owned();
-    assert_eq!(tokens.get("scope"), (scope != "").then(|| json!(scope)).as_ref());
+    assert_eq!(tokens.get("scope"), (!scope.is_empty()).then(|| json!(scope)).as_ref());
     (scope, tokens)
 }
 
