@@ -62,6 +62,15 @@ pub enum Error {
     /// Signed in, but with another role than the gateway asks for.
     #[error("another role is needed")]
     RoleRequired,
+    /// Signed in, but the token's scope does not suffice.
+    #[error("another scope is needed")]
+    InsufficientScope {
+        /// The scope that is needed; `None`: no scope could be of this name.
+        needed: Option<String>,
+    },
+    /// More scope is asked for than may be granted, or none of what is asked for.
+    #[error("the scope is not granted")]
+    InvalidScope,
     /// A page of another site asked.
     #[error("cross-site request")]
     CrossSite,

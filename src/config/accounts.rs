@@ -1,4 +1,5 @@
 use super::ServerConfig;
+use super::scopes::RoleScopes;
 use super::settings::Reader;
 use super::value::word_setting;
 
@@ -74,10 +75,14 @@ impl PasswordsConfig {
 pub struct OAuthConfig {
     /// `oauth.password_grant`: whether POST /token takes passwords.
     pub password_grant: bool,
+    /// `oauth.role_scopes`: what each role grants.
+    pub role_scopes: RoleScopes,
 }
 
 impl OAuthConfig {
     pub(super) fn read(r: &mut Reader<'_>) -> Self {
-        Self { password_grant: r.get("oauth.password_grant", "true") }
+        let role_scopes: RoleScopes = r.get("oauth.role_scopes", "");
+        role_scopes.check(r);
+        Self { password_grant: r.get("oauth.password_grant", "true"), role_scopes }
     }
 }

@@ -184,6 +184,10 @@ impl Reader<'_> {
                     let texts: Vec<String> = items.iter().map(item_text).collect();
                     (texts.join(","), source.as_str())
                 }
+                Some((Raw::Toml(toml::Value::Table(entries)), source)) => {
+                    let texts: Vec<String> = entries.iter().map(entry_text).collect();
+                    (texts.join(","), source.as_str())
+                }
                 Some((Raw::Toml(other), source)) => (other.to_string(), source.as_str()),
             };
             (key.clone(), redact(key, value), source.to_owned())
@@ -217,6 +221,14 @@ impl Reader<'_> {
 /// An item of a TOML list as it stands in the environment.
 fn item_text(item: &toml::Value) -> String {
     item.as_str().map_or_else(|| item.to_string(), str::to_owned)
+}
+
+/// An entry of a TOML table as it stands in the environment.
+fn entry_text((name, value): (&String, &toml::Value)) -> String {
+    match value {
+        toml::Value::Array(items) => format!("{name}={}", items.iter().map(item_text).collect::<Vec<_>>().join(" ")),
+        other => format!("{name}={}", item_text(other)),
+    }
 }
 
 fn redact(key: &str, value: String) -> String {

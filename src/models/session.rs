@@ -6,7 +6,7 @@ use super::connection::{AnyConnection, written};
 use super::schema::{sessions, tacit_now, users};
 use super::turn::take_turn;
 use super::user::User;
-use crate::types::{SessionId, Timestamp, UserId};
+use crate::types::{SessionId, Timestamp, UserId, Words};
 
 /// The `client_id` of sign-ins that no confidential client made.
 pub const FIRST_PARTY: &str = "tacit";
@@ -89,8 +89,7 @@ pub struct Session {
     pub label: Option<String>,
     /// "tacit" for first-party sign-in.
     pub client_id: String,
-    /// Granted scope, space-separated.
-    pub scope: String,
+    scope: String,
 }
 
 impl Session {
@@ -102,6 +101,11 @@ impl Session {
     /// When it ends by idleness if it is not refreshed.
     pub fn idle_at(&self) -> Timestamp {
         self.last_refreshed_at().plus(std::time::Duration::from_secs(u64::try_from(self.idle_timeout).unwrap_or(0)))
+    }
+
+    /// The most that its access tokens get as their scope, as granted at the sign-in.
+    pub fn scope(&self) -> Words {
+        self.scope.parse().unwrap_or_default()
     }
 
     /// Whether the idle or the absolute limit has passed.
@@ -153,6 +157,8 @@ pub struct NewSession<'a> {
     pub label: Option<&'a str>,
     /// The confidential client that signed somebody in, or [`FIRST_PARTY`].
     pub client_id: &'a str,
+    /// Granted scope.
+    pub scope: &'a Words,
 }
 
 /// Adds a session of generation 0.
@@ -171,6 +177,7 @@ pub fn insert(connection: &mut AnyConnection, new: &NewSession<'_>) -> QueryResu
             sessions::ip.eq(new.ip),
             sessions::label.eq(new.label),
             sessions::client_id.eq(new.client_id),
+            sessions::scope.eq(new.scope.to_string()),
         ))
         .returning(sessions::all_columns)
         .get_results(connection)

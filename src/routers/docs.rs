@@ -66,7 +66,8 @@ pub fn openapi(config: &Config) -> Document {
     let server = if config.server.base_path.is_empty() { "/" } else { config.server.base_path.as_str() };
     document.servers = Some(vec![ServerBuilder::new().url(server).build()]);
     let token_url = format!("{}/token", config.server.base_path);
-    let flow = Flow::Password(Password::new(token_url, Scopes::new()));
+    let scopes = config.oauth.role_scopes.all().into_iter().map(|scope| (scope, "If one's role grants it"));
+    let flow = Flow::Password(Password::new(token_url, scopes.collect::<Scopes>()));
     let cookie = cookies::access_name(&config.cookies);
     let components = document.components.get_or_insert_with(Default::default);
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([flow])));

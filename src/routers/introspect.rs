@@ -91,14 +91,14 @@ pub async fn introspect_token(
             token_type: Some("bearer"),
             ..IntrospectionResponse::inactive()
         },
-        Some(Active::Refresh { session, user }) => IntrospectionResponse {
+        Some(Active::Refresh { session, user, scope }) => IntrospectionResponse {
             active: true,
             iss: Some(issuer.clone()),
             sub: Some(user.id.to_string()),
             exp: Some(session.expires_at.min(session.idle_at()).unix_seconds()),
             sid: Some(session.id.to_string()),
             client_id: Some(session.client_id.clone()),
-            scope: Some(session.scope.clone()),
+            scope: Some(scope.to_string()),
             username: user.username,
             ..IntrospectionResponse::inactive()
         },

@@ -5,9 +5,9 @@ use super::shared::Shared;
 use super::sign_in::{self, SignIn, sign_in};
 use super::{body, cookies, cross_site, pages, request};
 use crate::error::Error;
-use crate::models::session::FIRST_PARTY;
 use crate::schemas::{LoginRequest, LoginResponse, Problem, UserResponse};
 use crate::services::refresh_token::RefreshToken;
+use crate::services::scopes::Asking;
 use crate::services::sessions::Opened;
 use crate::services::throttle;
 use crate::types::{Identifier, Password};
@@ -70,7 +70,7 @@ pub async fn open_session(shared: &Shared, request: &HttpRequest, sent: LoginReq
         .filter_map(|text| RefreshToken::decode_expired(&shared.app.refresh_keys, text).ok())
         .collect();
     let client = sign_in::client(shared, request);
-    let asked = SignIn { route: "/login", identifier, password, client, replaced, client_id: FIRST_PARTY };
+    let asked = SignIn { route: "/login", identifier, password, client, replaced, asking: Asking::first_party() };
     sign_in(shared, request, asked).await
 }
 

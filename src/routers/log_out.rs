@@ -1,6 +1,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::extract::SignedIn;
+use super::extract::AccountOwner;
 use super::request::Bearer;
 use super::respond::{self, Failure};
 use super::shared::Shared;
@@ -84,14 +84,14 @@ async fn end_shown(shared: &Shared, request: &HttpRequest, payload: web::Payload
         (status = 200, description = "Signed out everywhere", body = EndedResponse),
         (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn log_out_everywhere(
     shared: web::Data<Shared>,
     request: HttpRequest,
-    who: SignedIn,
+    who: AccountOwner,
 ) -> Result<HttpResponse, Failure> {
     let user_id = who.user_id;
     let sessions_ended =
@@ -110,14 +110,14 @@ pub async fn log_out_everywhere(
         (status = 200, description = "The others are signed out", body = EndedResponse),
         (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn log_out_others(
     shared: web::Data<Shared>,
     request: HttpRequest,
-    who: SignedIn,
+    who: AccountOwner,
 ) -> Result<HttpResponse, Failure> {
     let (user_id, session_id) = (who.user_id, who.session_id);
     let sessions_ended = shared

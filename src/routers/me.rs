@@ -1,6 +1,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::extract::SignedIn;
+use super::extract::{AccountOwner, SignedIn};
 use super::request::Bearer;
 use super::respond::{self, Failure};
 use super::shared::Shared;
@@ -14,7 +14,7 @@ use crate::schemas::{
 use crate::services::account::{self, NewNames};
 use crate::services::passwords;
 use crate::services::sessions::Opened;
-use crate::types::Password;
+use crate::types::{Password, Words};
 
 /// Who is signed in.
 #[utoipa::path(
@@ -46,7 +46,7 @@ async fn load(shared: &Shared, request: &HttpRequest, who: &SignedIn) -> Result<
         (status = 200, description = "The user as changed", body = UserResponse),
         (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in, or a wrong password", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "A name is taken", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
@@ -59,7 +59,7 @@ pub async fn update_me(
     shared: web::Data<Shared>,
     request: HttpRequest,
     payload: web::Payload,
-    who: SignedIn,
+    who: AccountOwner,
 ) -> Result<HttpResponse, Failure> {
     let sent: UpdateMeRequest = body::json(&request, payload).await?;
     let names = NewNames::parse(sent.username, sent.email)?;
@@ -82,7 +82,7 @@ pub async fn update_me(
         (status = 200, description = "Changed", body = PasswordChangedResponse),
         (status = 400, description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in, or a wrong password", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The account was changed meanwhile", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
@@ -96,7 +96,7 @@ pub async fn change_password(
     shared: web::Data<Shared>,
     request: HttpRequest,
     payload: web::Payload,
-    who: SignedIn,
+    who: AccountOwner,
 ) -> Result<HttpResponse, Failure> {
     let sent: ChangePasswordRequest = body::json(&request, payload).await?;
     let current = required("current_password", sent.current_password)?;
@@ -111,10 +111,12 @@ pub async fn change_password(
             passwords::hash(&candidate, app.config.passwords.bcrypt_cost)
         })
         .await?;
+    // A claim that cannot be read grants nothing.
+    let scope = who.scope.parse::<Words>().unwrap_or_default();
     let (acting, device) = (who.session_id, request::device(&request));
     let opened = shared
         .blocking(&request, move |app, connection| {
-            account::change_password(app, connection, &user, acting, &hash, &device)
+            account::change_password(app, connection, &user, (acting, &scope), &hash, &device)
         })
         .await?;
     Ok(password_changed(&shared, &request, opened))

@@ -32,6 +32,7 @@ pub async fn show_server_metadata(shared: web::Data<Shared>) -> HttpResponse {
         token_endpoint_auth_methods_supported: BY_SECRET_OR_NOT.to_vec(),
         grant_types_supported: Grant::ALL.into_iter().filter(offered).map(Grant::as_str).collect(),
         response_types_supported: vec!["none"],
+        scopes_supported: config.oauth.role_scopes.all().into_iter().map(str::to_owned).collect(),
         introspection_endpoint: at("/introspect"),
         introspection_endpoint_auth_methods_supported: BY_SECRET.to_vec(),
         revocation_endpoint: at("/revoke"),

@@ -1,5 +1,6 @@
 //! The only place where an [`Error`] becomes a status.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::body::BoxBody;
@@ -20,7 +21,7 @@ pub struct Shown {
     /// For people; never a cause.
     pub detail: String,
     fields: Vec<FieldError>,
-    challenge: Option<&'static str>,
+    challenge: Option<Cow<'static, str>>,
     cause: Option<Cause>,
 }
 
@@ -53,10 +54,12 @@ impl From<&Error> for Shown {
             Error::Unauthenticated(refusal) => refused(*refusal),
             Error::InvalidCredentials => {
                 let shown = Self::new(S::UNAUTHORIZED, "invalid_credentials", "Invalid credentials");
-                Self { challenge: Some("Bearer"), ..shown }
+                Self { challenge: Some("Bearer".into()), ..shown }
             }
             Error::AdminRequired => Self::new(S::FORBIDDEN, "admin_required", "Admin access required"),
             Error::RoleRequired => Self::new(S::FORBIDDEN, "role_required", "This needs another role"),
+            Error::InsufficientScope { needed } => insufficient_scope(needed.as_deref()),
+            Error::InvalidScope => Self::new(S::BAD_REQUEST, "invalid_scope", "The scope is malformed or not granted"),
             Error::CrossSite => Self::new(S::FORBIDDEN, "cross_site", "Requests from other sites are not allowed"),
             Error::RegistrationClosed => Self::new(S::FORBIDDEN, "registration_closed", "Registration is closed"),
             Error::SessionLimit => {
@@ -105,6 +108,13 @@ impl From<&Error> for Shown {
     }
 }
 
+/// RFC 6750, section 3.1. A scope has no quote and no backslash, so it can stand in quotes.
+fn insufficient_scope(needed: Option<&str>) -> Shown {
+    let shown = Shown::new(StatusCode::FORBIDDEN, "insufficient_scope", "This needs a token with another scope");
+    let scope = needed.map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+    Shown { challenge: Some(format!("Bearer error=\"insufficient_scope\"{scope}").into()), ..shown }
+}
+
 fn refused(refusal: Refusal) -> Shown {
     const INVALID_TOKEN: &str = "Bearer error=\"invalid_token\"";
     const INVALID: &str = "Invalid or expired token";
@@ -121,7 +131,7 @@ fn refused(refusal: Refusal) -> Shown {
         Refusal::SessionRevoked => ("session_revoked", INVALID, INVALID_TOKEN),
         Refusal::SessionSuperseded => ("session_superseded", INVALID, INVALID_TOKEN),
     };
-    Shown { challenge: Some(challenge), ..Shown::new(StatusCode::UNAUTHORIZED, code, detail) }
+    Shown { challenge: Some(challenge.into()), ..Shown::new(StatusCode::UNAUTHORIZED, code, detail) }
 }
 
 /// The code that a refusal has in every answer, also in those that are no problem document.
@@ -160,8 +170,8 @@ pub fn response(error: &Error) -> HttpResponse {
     let shown = Shown { cause: cause_of(error), ..Shown::from(error) };
     let mut builder = HttpResponse::build(shown.status);
     add_retry_after(&mut builder, error, shown.status);
-    if let Some(challenge) = shown.challenge {
-        builder.insert_header((header::WWW_AUTHENTICATE, challenge));
+    if let Some(challenge) = &shown.challenge {
+        builder.insert_header((header::WWW_AUTHENTICATE, challenge.as_ref()));
     }
     let mut response = builder.finish();
     response.extensions_mut().insert(shown);

@@ -1,7 +1,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::cookies;
-use super::extract::SignedIn;
+use super::extract::AccountOwner;
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use crate::error::Error;
@@ -17,13 +17,14 @@ use crate::types::SessionId;
         (status = 200, description = "The sessions, newest sign-in first; at most the newest 1,000 and the one that asks", body = SessionsResponse),
         (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list_sessions(
     shared: web::Data<Shared>,
     request: HttpRequest,
-    who: SignedIn,
+    who: AccountOwner,
 ) -> Result<HttpResponse, Failure> {
     let (owner, current) = (who.user_id, who.session_id);
     let live = shared.blocking(&request, move |_, connection| sessions::list_own(connection, owner, current)).await?;
@@ -40,7 +41,7 @@ pub async fn list_sessions(
         (status = 200, description = "Ended; if it was the current one, the cookies are cleared", body = MessageResponse),
         (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session of one's own", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
     )
@@ -49,7 +50,7 @@ pub async fn delete_session(
     shared: web::Data<Shared>,
     request: HttpRequest,
     path: web::Path<String>,
-    who: SignedIn,
+    who: AccountOwner,
 ) -> Result<HttpResponse, Failure> {
     let id: SessionId = path.parse().map_err(|_| Error::NotFound)?;
     let owner = who.user_id;

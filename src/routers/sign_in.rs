@@ -10,6 +10,7 @@ use crate::models::user::User;
 use crate::services::log_in::{self, Attempt, Outcome};
 use crate::services::passwords::Checked;
 use crate::services::refresh_token::RefreshToken;
+use crate::services::scopes::Asking;
 use crate::services::sessions::Opened;
 use crate::services::throttle::{self, Client, Reservation, Subject};
 use crate::types::{Event, EventName, Identifier, Password};
@@ -24,7 +25,7 @@ pub fn client(shared: &Shared, request: &HttpRequest) -> Client {
 }
 
 /// What somebody signs in with.
-pub struct SignIn<'a> {
+pub struct SignIn {
     /// Names the caller in metrics.
     pub route: &'static str,
     /// `None`: a name that nobody can have.
@@ -35,12 +36,12 @@ pub struct SignIn<'a> {
     pub client: Client,
     /// The refresh tokens that the browser still holds.
     pub replaced: Vec<RefreshToken>,
-    /// The confidential client that asks, or [`FIRST_PARTY`](crate::models::session::FIRST_PARTY).
-    pub client_id: &'a str,
+    /// For whom and for what scope.
+    pub asking: Asking,
 }
 
 /// Signs somebody in.
-pub async fn sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn<'_>) -> Result<Opened, Error> {
+pub async fn sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn) -> Result<Opened, Error> {
     let route = sign_in.route;
     let mut subject = None;
     let outcome = try_sign_in(shared, request, sign_in, &mut subject).await;
@@ -51,6 +52,7 @@ pub async fn sign_in(shared: &Shared, request: &HttpRequest, sign_in: SignIn<'_>
             let reason = match error {
                 Error::InvalidCredentials => "invalid_credentials",
                 Error::SessionLimit => "session_limit",
+                Error::InvalidScope => "invalid_scope",
                 Error::Throttled { .. } => "throttled",
                 Error::Overloaded => "overloaded",
                 _ => "unavailable",
@@ -82,10 +84,10 @@ fn note_failure(
 async fn try_sign_in(
     shared: &Shared,
     request: &HttpRequest,
-    sign_in: SignIn<'_>,
+    sign_in: SignIn,
     subject: &mut Option<Subject>,
 ) -> Result<Opened, Error> {
-    let SignIn { identifier, password, client, replaced, client_id, .. } = sign_in;
+    let SignIn { identifier, password, client, replaced, asking, .. } = sign_in;
     let (attempt, reservation) = shared
         .blocking(request, move |app, connection| {
             let attempt = log_in::begin(app, connection, identifier.as_ref())?;
@@ -95,8 +97,8 @@ async fn try_sign_in(
         .await?;
     let (attempt, identifier) = attempt;
     let checked = attempt.subject.clone();
-    let outcome = check_and_finish(shared, request, identifier, attempt, password, replaced, client_id).await;
-    if let Err(Error::InvalidCredentials | Error::SessionLimit) = outcome {
+    let outcome = check_and_finish(shared, request, identifier, attempt, password, replaced, asking).await;
+    if let Err(Error::InvalidCredentials | Error::SessionLimit | Error::InvalidScope) = outcome {
         *subject = Some(checked);
     }
     settle(shared, request, reservation, outcome).await
@@ -109,7 +111,7 @@ async fn check_and_finish(
     mut attempt: Attempt,
     password: Password,
     replaced: Vec<RefreshToken>,
-    client_id: &str,
+    asking: Asking,
 ) -> Result<Opened, Error> {
     for _ in 0..ATTEMPTS {
         let checked = check(shared, attempt.clone(), password.clone()).await?;
@@ -117,10 +119,10 @@ async fn check_and_finish(
             return Err(Error::InvalidCredentials);
         }
         let device = request::device(request);
-        let (old, wanted, client_id) = (replaced.clone(), identifier.clone(), client_id.to_owned());
+        let (old, wanted, asking) = (replaced.clone(), identifier.clone(), asking.clone());
         let finished = shared
             .blocking(request, move |app, connection| {
-                Ok(match log_in::finish(app, connection, &attempt, &checked, &device, &old, &client_id)? {
+                Ok(match log_in::finish(app, connection, &attempt, &checked, &device, &old, &asking)? {
                     Outcome::Opened(opened) => Ok(opened),
                     Outcome::Changed => Err(log_in::begin(app, connection, wanted.as_ref())?),
                 })

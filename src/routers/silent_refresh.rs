@@ -17,9 +17,9 @@ use super::shared::Shared;
 use super::{cookies, cross_site, respond};
 use crate::app::App;
 use crate::error::{Error, Refusal};
-use crate::models::session::FIRST_PARTY;
 use crate::services::authenticate::{self, Identity, Unusable};
 use crate::services::refresh::{self, Delivery, Occasion, Refreshed, Refused, Rotation};
+use crate::services::scopes::Asking;
 use crate::types::{Event, EventName, Instant};
 
 /// Which requests a route signs in, and how.
@@ -152,12 +152,8 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
         return Err(Error::NotReady("the revoked sessions were not loaded yet"));
     }
     let place = Some(request::place(request));
-    let occasion = Occasion {
-        device: request::device(request),
-        client_id: FIRST_PARTY.to_owned(),
-        rotation: mode.rotation(),
-        place,
-    };
+    let occasion =
+        Occasion { device: request::device(request), asking: Asking::first_party(), rotation: mode.rotation(), place };
     let outcome = shared
         .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &occasion))
         .await?;

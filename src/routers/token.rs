@@ -14,13 +14,13 @@ use crate::app::App;
 use crate::error::Error;
 use crate::logging;
 use crate::models::client::Client;
-use crate::models::session::FIRST_PARTY;
 use crate::schemas::{FormProblem, FormProblemDetail, TokenProblem, TokenResponse};
 use crate::services::client_token::{self, Refused};
 use crate::services::refresh::{self, Delivery, Echo, Occasion, Refreshed, Rotation};
+use crate::services::scopes::Asking;
 use crate::services::throttle;
 use crate::services::tokens::ClientAccessToken;
-use crate::types::{Grant, Identifier, Password, Timestamp};
+use crate::types::{Grant, Identifier, Password, Timestamp, Words};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
 const PARAMETERS: [&str; 8] =
@@ -72,20 +72,20 @@ pub async fn create_token(
     let Ok(grant) = form.get("grant_type").map_or(Ok(Grant::Password), str::parse) else {
         return Ok(respond::oauth_refusal("unsupported_grant_type", "This grant type is not supported"));
     };
-    let client_id = match &caller {
+    let asking = match &caller {
         Caller::Client(client) if !client.grants().contains(&grant) => {
             return Ok(respond::oauth_refusal("unauthorized_client", "This client may not use this grant type"));
         }
-        Caller::Client(client) => client.id.as_str(),
-        Caller::Public => FIRST_PARTY,
+        Caller::Client(client) => Asking::client(client),
+        Caller::Public => Asking::first_party(),
     };
     Ok(match grant {
-        Grant::Password => password_grant(&shared, &request, &form, dialect, client_id).await?,
+        Grant::Password => password_grant(&shared, &request, &form, dialect, asking).await?,
         Grant::ClientCredentials => match caller {
             Caller::Client(client) => client_grant(&shared, &request, &client, &form)?,
             Caller::Public => Unproven::Wrong.response(),
         },
-        Grant::RefreshToken => refresh_grant(&shared, &request, &form, client_id).await?,
+        Grant::RefreshToken => refresh_grant(&shared, &request, &form, asking).await?,
     })
 }
 
@@ -105,7 +105,7 @@ pub struct TokenForm {
     /// With grant_type refresh_token.
     #[schema(nullable = false)]
     refresh_token: Option<String>,
-    /// Space-separated; read with grant_type client_credentials.
+    /// Space-separated: no more than this. Without it, all that may be granted.
     #[schema(nullable = false)]
     scope: Option<String>,
     /// With grant_type client_credentials: whom the token is to be for.
@@ -143,7 +143,7 @@ async fn password_grant(
     request: &HttpRequest,
     form: &Form,
     dialect: Dialect,
-    client_id: &str,
+    asking: Asking,
 ) -> Result<HttpResponse, Error> {
     if !shared.app.config.oauth.password_grant {
         return Ok(match dialect {
@@ -167,8 +167,10 @@ async fn password_grant(
         });
     };
     let identifier = Identifier::parse(username);
+    let Ok(scope) = scope_of(form) else { return Ok(scope_refused(dialect)) };
+    let asking = asking.for_scope(scope);
     let client = throttle::Client { address: request::address(request), devices: Vec::new() };
-    let asked = SignIn { route: "/token", identifier, password, client, replaced: Vec::new(), client_id };
+    let asked = SignIn { route: "/token", identifier, password, client, replaced: Vec::new(), asking };
     match sign_in(shared, request, asked).await {
         Ok(opened) => {
             let foreign = cross_site::is_foreign_page(request, &shared.app.config);
@@ -183,6 +185,7 @@ async fn password_grant(
             }))
         }
         Err(Error::InvalidCredentials) => Ok(wrong_password(dialect)),
+        Err(Error::InvalidScope) => Ok(scope_refused(dialect)),
         Err(Error::SessionLimit) => Ok(match dialect {
             Dialect::OAuth => respond::oauth_refusal("invalid_grant", "Too many sessions"),
             Dialect::FastApi => {
@@ -190,6 +193,19 @@ async fn password_grant(
             }
         }),
         Err(error) => Err(error),
+    }
+}
+
+/// What is asked for; nothing is no wish.
+fn scope_of(form: &Form) -> Result<Option<Words>, Error> {
+    form.get("scope").map(str::parse).transpose().map_err(|_| Error::InvalidScope)
+}
+
+fn scope_refused(dialect: Dialect) -> HttpResponse {
+    const REFUSED: &str = "The scope is malformed or not granted";
+    match dialect {
+        Dialect::OAuth => respond::oauth_refusal("invalid_scope", REFUSED),
+        Dialect::FastApi => respond::json(&mut HttpResponse::BadRequest(), &FormProblem::Sentence { detail: REFUSED }),
     }
 }
 
@@ -248,20 +264,25 @@ async fn refresh_grant(
     shared: &Shared,
     request: &HttpRequest,
     form: &Form,
-    client_id: &str,
+    asking: Asking,
 ) -> Result<HttpResponse, Error> {
     let Some(text) = form.get("refresh_token") else {
         return Ok(respond::oauth_refusal("invalid_request", "Missing: refresh_token"));
     };
+    let Ok(scope) = scope_of(form) else { return Ok(scope_refused(Dialect::OAuth)) };
     let app = &shared.app;
     let outcome = match refresh::candidates(app, std::iter::once(text)) {
         Err(refused) => Err(refused),
         Ok(candidates) => {
-            let (device, client_id) = (request::device(request), client_id.to_owned());
-            let occasion = Occasion { device, client_id, rotation: Rotation::Allowed, place: None };
-            shared
+            let (device, asking) = (request::device(request), asking.for_scope(scope));
+            let occasion = Occasion { device, asking, rotation: Rotation::Allowed, place: None };
+            let refreshed = shared
                 .blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &occasion))
-                .await?
+                .await;
+            match refreshed {
+                Err(Error::InvalidScope) => return Ok(scope_refused(Dialect::OAuth)),
+                refreshed => refreshed?,
+            }
         }
     };
     match outcome {

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::extract::SignedIn;
 use super::request;
@@ -11,7 +11,7 @@ use super::shared::Shared;
 use crate::error::Error;
 use crate::schemas::Problem;
 use crate::services::authenticate::Identity;
-use crate::types::{Event, EventName};
+use crate::types::{Event, EventName, Words};
 
 /// What /verify tells an API of who asks, on every yes.
 pub const IDENTITY_HEADERS: [&str; 4] = ["x-auth-user-id", "x-auth-username", "x-auth-roles", "x-auth-session"];
@@ -42,7 +42,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
         (status = 302, description = "Behind a gateway, a person who is not signed in: to gateway.login_url"),
         (status = 400, description = "Two Authorization headers", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "From another site, or another role is needed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "From another site, or another role or scope is needed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be known right now", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -56,9 +56,26 @@ pub async fn verify_request(
         shared.note(&request, &event.subject(who.user_id).session(who.session_id));
         return Err(Error::RoleRequired.into());
     }
+    if let Some(scope) = request.match_info().get("scope")
+        && let Err(error) = require_scope(&who, scope)
+    {
+        shared.note(&request, &who.lacks_scope());
+        return Err(error.into());
+    }
     let mut response = HttpResponse::Ok().finish();
     add_identity(response.headers_mut(), &who, request::peer_is_trusted(&request));
     Ok(response)
+}
+
+/// The scope that the mount names. A slash and a percent sign in it come encoded still.
+fn require_scope(who: &Identity, named: &str) -> Result<(), Error> {
+    let scope = percent_decode_str(named).decode_utf8_lossy();
+    if who.has_scope(&scope) {
+        return Ok(());
+    }
+    // A text that can be no scope is nobody's, and stands in no header.
+    let needed = scope.parse::<Words>().ok().filter(|words| words.contains(&scope));
+    Err(Error::InsufficientScope { needed: needed.map(|_| scope.into_owned()) })
 }
 
 fn add_identity(headers: &mut HeaderMap, who: &Identity, trusted: bool) {

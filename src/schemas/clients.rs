@@ -107,6 +107,9 @@ pub struct ServerMetadataResponse {
     pub grant_types_supported: Vec<&'static str>,
     /// "none": there is no authorization endpoint, and nothing comes from one.
     pub response_types_supported: Vec<&'static str>,
+    /// What roles grant; absent where they grant nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes_supported: Vec<String>,
     /// POST /introspect.
     pub introspection_endpoint: String,
     /// How a client may authenticate there.

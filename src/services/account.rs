@@ -3,13 +3,14 @@
 use super::audit;
 use super::passwords;
 use super::register;
+use super::scopes;
 use super::sessions::{self, Opened};
 use crate::app::App;
 use crate::error::{Error, FieldError, Refusal};
 use crate::models::AnyConnection;
 use crate::models::session::{self, Device, FIRST_PARTY, RevokedReason};
 use crate::models::user::{self, User, UserChange};
-use crate::types::{Email, Event, EventName, Password, SessionId, UserId, Username};
+use crate::types::{Email, Event, EventName, Password, SessionId, UserId, Username, Words};
 
 /// The signed-in user as the database has it now; one who was disabled or deleted meanwhile is not signed in.
 pub fn load(connection: &mut AnyConnection, id: UserId) -> Result<User, Error> {
@@ -96,16 +97,18 @@ pub fn check_new_password(app: &App, user: &User, password: &Password) -> Result
     passwords::check_new(app, "new_password", password, &names)
 }
 
-/// Stores a new password: every other session ends, and the caller's own gives way to a new one.
+/// Stores a new password: every other session ends, and the caller's own gives way to a new one, whose scope is what the
+/// caller's token has: a token that was narrowed does not widen.
 pub fn change_password(
     app: &App,
     connection: &mut AnyConnection,
     seen: &User,
-    acting: SessionId,
+    acting: (SessionId, &Words),
     password_hash: &str,
     device: &Device,
 ) -> Result<Opened, Error> {
     let change = UserChange { password_hash: Some(password_hash), ..UserChange::default() };
+    let (acting, scope) = acting;
     let (opened, ended) = audit::recorded(connection, |connection, events| {
         let user = user::update(connection, seen.id, seen.version, &change)?.ok_or(Error::Conflict)?;
         // The new session is as much the same client's as the one whose place it takes.
@@ -115,8 +118,9 @@ pub fn change_password(
         }
         let ended = session::revoke_all_of(connection, user.id, None, RevokedReason::Password)?;
         let now = user.updated_at;
-        let (opened, _) =
-            sessions::open(app, connection, &user, now, device, client_id.as_deref().unwrap_or(FIRST_PARTY))?;
+        let client_id = client_id.as_deref().unwrap_or(FIRST_PARTY);
+        let scope = scopes::left_of(app, &user.role(), scope);
+        let (opened, _) = sessions::open(app, connection, &user, now, device, client_id, &scope)?;
         events.extend(sessions::ended(Some(user.id), &ended, RevokedReason::Password));
         let session = opened.access.claims.sid;
         events.push(Event::success(EventName::PasswordChanged).subject(user.id).session(session));

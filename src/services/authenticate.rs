@@ -7,7 +7,7 @@ use super::tokens::{self, Claims, Flaw};
 use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::models::session::RevokedReason;
-use crate::types::{Role, SessionId, UserId};
+use crate::types::{Event, EventName, Role, SessionId, UserId};
 
 /// The user a request is signed in as.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Identity {
     pub username: Option<String>,
     /// `role`, as of the token's minting.
     pub role: Role,
+    /// Granted scope, as of the token's minting.
+    pub scope: String,
     /// The good access token itself: presented, or just minted.
     pub token: Arc<str>,
 }
@@ -32,8 +34,20 @@ impl Identity {
             username: claims.username,
             // A role that is none of ours gives no power.
             role: claims.role.parse().unwrap_or_else(|_| Role::user()),
+            scope: claims.scope,
             token: token.into(),
         }
+    }
+
+    /// Whether this one scope was granted.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        !scope.is_empty() && self.scope.split(' ').any(|granted| granted == scope)
+    }
+
+    /// The event of a refusal for want of scope.
+    pub fn lacks_scope(&self) -> Event {
+        let event = Event::refused(EventName::AccessRefused).reason("insufficient_scope");
+        event.subject(self.user_id).session(self.session_id)
     }
 }
 

@@ -4,6 +4,7 @@ use subtle::ConstantTimeEq;
 
 use super::refresh;
 use super::refresh_token::RefreshToken;
+use super::scopes;
 use super::tokens::{self, Claims, ClientClaims, Verified};
 use crate::app::App;
 use crate::error::Error;
@@ -11,6 +12,7 @@ use crate::models::AnyConnection;
 use crate::models::client;
 use crate::models::session::{self, FIRST_PARTY, Session};
 use crate::models::user::User;
+use crate::types::Words;
 
 /// A token that is good.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub enum Active {
         session: Box<Session>,
         /// Its user.
         user: Box<User>,
+        /// What an access token would get for it now.
+        scope: Words,
     },
 }
 
@@ -65,7 +69,8 @@ fn introspect_refresh(
         && lives
         && !refresh::would_be_theft(app, token, &session, now)
         && is_enabled(connection, &session.client_id)?;
-    Ok(good.then(|| Active::Refresh { session: Box::new(session), user: Box::new(user) }))
+    let scope = scopes::left_of(app, &user.role(), &session.scope());
+    Ok(good.then(|| Active::Refresh { session: Box::new(session), user: Box::new(user), scope }))
 }
 
 /// Whether the client that a token was issued to may still use it.

@@ -3,6 +3,7 @@
 use super::audit;
 use super::passwords::{self, Checked};
 use super::refresh_token::RefreshToken;
+use super::scopes::{self, Asking};
 use super::sessions::{self, Opened};
 use super::throttle::Subject;
 use crate::app::App;
@@ -62,7 +63,7 @@ pub enum Outcome {
 }
 
 /// Opens a session if the password was right. `replaced` are the refresh tokens that the browser still held: their
-/// sessions end, since the new one takes their place.
+/// sessions end, since the new one takes their place. [`Error::InvalidScope`] if nothing that is asked for is granted.
 pub fn finish(
     app: &App,
     connection: &mut AnyConnection,
@@ -70,7 +71,7 @@ pub fn finish(
     checked: &Checked,
     device: &Device,
     replaced: &[RefreshToken],
-    client_id: &str,
+    asking: &Asking,
 ) -> Result<Outcome, Error> {
     let Some(user) = attempt.user.as_ref().filter(|_| checked.correct) else {
         return Err(Error::InvalidCredentials);
@@ -81,7 +82,9 @@ pub fn finish(
         let now = user.last_signed_in_at.unwrap_or(user.updated_at);
         // First, so that the session whose place is taken is neither one too many nor evicts another device.
         let superseded = supersede(connection, replaced, events)?;
-        let (opened, evicted) = sessions::open(app, connection, &user, now, device, client_id)?;
+        let scope = scopes::at_sign_in(app, &user.role(), asking)?;
+        let client_id = asking.client_id.as_str();
+        let (opened, evicted) = sessions::open(app, connection, &user, now, device, client_id, &scope)?;
         events.extend(sessions::ended(Some(user.id), &evicted, RevokedReason::Evicted));
         let event = Event::success(EventName::SignIn).subject(user.id).session(opened.access.claims.sid);
         events.push(if client_id == FIRST_PARTY { event } else { event.client(client_id) });

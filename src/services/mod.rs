@@ -16,6 +16,7 @@ pub mod refresh_token;
 pub mod register;
 pub mod revocations;
 pub mod revoke_token;
+pub mod scopes;
 pub mod sessions;
 pub mod signing_keys;
 pub mod throttle;

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::session::{self, Device, NewSession, RevokedReason, Session};
 use crate::models::user::User;
-use crate::types::{Event, EventName, SessionId, Timestamp, UserId, random_bytes};
+use crate::types::{Event, EventName, SessionId, Timestamp, UserId, Words, random_bytes};
 
 /// Most sessions that are listed; whoever has more ends them all at once.
 const MAX_LISTED: i64 = 1000;
@@ -30,7 +30,7 @@ pub struct Opened {
 ///
 /// A user who has as many sessions as are allowed loses the oldest, or is refused. The returned ids are those evicted;
 /// the caller makes them known with [`note_revoked`] once the transaction has committed. `client_id` is whom its refresh
-/// tokens are bound to.
+/// tokens are bound to, `scope` the most that its access tokens ever get.
 pub fn open(
     app: &App,
     connection: &mut AnyConnection,
@@ -38,6 +38,7 @@ pub fn open(
     now: Timestamp,
     device: &Device,
     client_id: &str,
+    scope: &Words,
 ) -> Result<(Opened, Vec<SessionId>), Error> {
     let evicted = make_room(app, connection, user.id)?;
     let limits = &app.config.sessions;
@@ -62,9 +63,10 @@ pub fn open(
             ip: device.ip.as_deref(),
             label: label.as_deref(),
             client_id,
+            scope,
         },
     )?;
-    let access = tokens::mint(app, user, &row, 0)?;
+    let access = tokens::mint(app, user, &row, 0, scope)?;
     let refresh = IssuedRefresh {
         text: token.encode(&app.refresh_keys),
         max_age: limits.absolute_timeout.min(limits.idle_timeout),

@@ -125,7 +125,7 @@ impl AccessToken {
 }
 
 /// Mints a token for a session, with the user's role and version as just read.
-pub fn mint(app: &App, user: &User, session: &Session, generation: i64) -> Result<AccessToken, Error> {
+pub fn mint(app: &App, user: &User, session: &Session, generation: i64, scope: &Words) -> Result<AccessToken, Error> {
     let iat = app.clock.now().unix_seconds();
     let role = user.role();
     let claims = Claims {
@@ -144,7 +144,7 @@ pub fn mint(app: &App, user: &User, session: &Session, generation: i64) -> Resul
         username: user.username.clone(),
         role: role.as_str().to_owned(),
         roles: vec![role.as_str().to_owned()],
-        scope: session.scope.clone(),
+        scope: scope.to_string(),
     };
     Ok(AccessToken { text: sign(app, &claims.aud, &claims)?, claims })
 }

@@ -1,6 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Most words in one text: more are nobody's wish, and would be compared with each other.
+const MAX_WORDS: usize = 100;
+
 /// Words that stand in one text, separated by spaces, each once: scopes, audiences.
 ///
 /// A word is a scope-token of RFC 6749, section 3.3: visible ASCII without `"` and `\`.
@@ -16,6 +19,16 @@ impl Words {
     /// Each of them, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those of them that are among `others`, in their own order.
+    pub fn shared_with(&self, others: &Self) -> Self {
+        Self(self.iter().filter(|word| others.contains(word)).map(str::to_owned).collect())
     }
 
     /// Whether this word is among them.
@@ -44,6 +57,9 @@ impl FromStr for Words {
                 return Err("visible ASCII characters without quotes and backslashes");
             }
             if !words.iter().any(|known| known == word) {
+                if words.len() == MAX_WORDS {
+                    return Err("at most 100 of them");
+                }
                 words.push(word.to_owned());
             }
         }
@@ -67,8 +83,13 @@ mod tests {
         assert_eq!(words.to_string(), "read write");
         assert!("write".parse::<Words>().unwrap().are_within(&words));
         assert!(!"write delete".parse::<Words>().unwrap().are_within(&words));
+        assert_eq!(words.shared_with(&"delete write".parse().unwrap()).to_string(), "write");
         for bad in ["a\"b", "a\\b", "a\tb", "\u{e9}", "a\0"] {
             assert!(bad.parse::<Words>().is_err(), "{bad:?}");
         }
+        let many =
+            |count: usize| (0..count).map(|n| format!("w{n}")).chain(["w0".to_owned()]).collect::<Vec<_>>().join(" ");
+        assert!(many(MAX_WORDS).parse::<Words>().is_ok());
+        assert!(many(MAX_WORDS + 1).parse::<Words>().is_err());
     }
 }

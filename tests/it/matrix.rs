@@ -38,7 +38,7 @@ enum Caller {
 }
 
 /// Method, path, and the status for each of [`CALLERS`]. No request has a body: 415 is an open door.
-const MATRIX: [(&str, &str, [u16; 8]); 48] = [
+const MATRIX: [(&str, &str, [u16; 8]); 56] = [
     //                         anonymous, cookie, bearer, admin, expired, logged out, disabled, garbage
     ("GET", "/register", [200, 303, 200, 303, 303, 200, 200, 200]),
     ("GET", "/login", [200, 303, 200, 303, 303, 200, 200, 200]),
@@ -75,6 +75,14 @@ const MATRIX: [(&str, &str, [u16; 8]); 48] = [
     ("POST", "/verify/nginx/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
     ("GET", "/verify/nginx/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
     ("POST", "/verify/nginx/access/role/{role}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("GET", "/verify/scope/{scope}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/verify/scope/{scope}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("GET", "/verify/access/scope/{scope}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/verify/access/scope/{scope}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("GET", "/verify/nginx/scope/{scope}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/verify/nginx/scope/{scope}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("GET", "/verify/nginx/access/scope/{scope}", [401, 403, 403, 200, 403, 401, 401, 401]),
+    ("POST", "/verify/nginx/access/scope/{scope}", [401, 403, 403, 200, 403, 401, 401, 401]),
     ("POST", "/introspect", [415, 415, 415, 415, 415, 415, 415, 415]),
     ("POST", "/revoke", [415, 415, 415, 415, 415, 415, 415, 415]),
     ("GET", "/revocations", [401, 401, 401, 401, 401, 401, 401, 401]),
@@ -95,6 +103,7 @@ pub fn concrete(path: &str) -> String {
         .replace("{id}", "00000000-0000-4000-8000-000000000000")
         .replace("{file}", "swagger-ui.css")
         .replace("{role}", "admin")
+        .replace("{scope}", "read")
         .replace("{rest:.*}", "/some/path")
 }
 
@@ -145,7 +154,7 @@ impl<'a> Callers<'a> {
 #[tokio::test]
 async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
     // A gateway asks: nobody else gets an answer from every mount of /verify.
-    let setup = Setup::default().set("server.trusted_proxies", "127.0.0.1");
+    let setup = Setup::default().set("server.trusted_proxies", "127.0.0.1").set("oauth.role_scopes", "admin=read");
     let tacit = setup.set("tokens.secret", SECRET).start().await;
     let callers = Callers::new(&tacit).await;
     for (method, path, expected) in MATRIX {

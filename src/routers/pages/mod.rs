@@ -24,9 +24,9 @@ pub use return_to::way_back;
 
 use super::shared::Shared;
 use super::{body, cookies, request};
-use crate::models::session::FIRST_PARTY;
 use crate::services::authenticate;
 use crate::services::refresh::{self, Occasion, Rotation};
+use crate::services::scopes::Asking;
 
 /// Whether a page's form was sent: URL-encoded, by something that shows HTML.
 pub fn is_form(request: &HttpRequest) -> bool {
@@ -63,8 +63,8 @@ async fn is_signed_in(shared: &Shared, request: &HttpRequest) -> bool {
         return false;
     }
     let Ok(candidates) = refresh::candidates(&shared.app, presented.refresh.iter().copied()) else { return false };
-    let client_id = FIRST_PARTY.to_owned();
-    let occasion = Occasion { device: request::device(request), client_id, rotation: Rotation::Never, place: None };
+    let (device, asking) = (request::device(request), Asking::first_party());
+    let occasion = Occasion { device, asking, rotation: Rotation::Never, place: None };
     let asked =
         shared.blocking(request, move |app, connection| refresh::refresh(app, connection, &candidates, &occasion));
     matches!(asked.await, Ok(Ok(_)))

@@ -12,14 +12,14 @@ pub use self::outcome::{
 use self::decision::{Decision, Phase, Presented, State, decide, is_inside, is_predecessor};
 use super::audit;
 use super::refresh_token::{RefreshToken, Unusable};
-use super::{sessions, tokens};
+use super::{scopes, sessions, tokens};
 use crate::app::App;
 use crate::config::OnTheft;
 use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::session::{self, RevokedReason, Session};
 use crate::models::user::User;
-use crate::types::{Event, EventName, Instant, SessionId, Timestamp, random_bytes};
+use crate::types::{Event, EventName, Instant, SessionId, Timestamp, Words, random_bytes};
 
 /// How often a statement that changed no row makes the engine read and decide again.
 const REREADS: usize = 3;
@@ -55,6 +55,7 @@ pub fn candidates<'a>(app: &App, texts: impl Iterator<Item = &'a str>) -> Result
 }
 
 /// Refreshes with the first of these tokens whose session lives and belongs to this client. All in one go: who calls this must not be interrupted.
+/// [`Error::InvalidScope`] if more is asked for than the session was granted, or nothing of it is left.
 pub fn refresh(
     app: &App,
     connection: &mut AnyConnection,
@@ -90,7 +91,7 @@ fn refresh_one(
         let Some((session, user, now)) = session::find_now(connection, token.session_id)? else {
             return Ok(Err(Refused::Unknown));
         };
-        let user = match check(app, connection, token, &occasion.client_id, &session, user, now)? {
+        let user = match check(app, connection, token, &occasion.asking.client_id, &session, user, now)? {
             Ok(user) => user,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -101,8 +102,13 @@ fn refresh_one(
             _ if occasion.rotation == Rotation::Never => Decision::AccessOnly { confirm: false },
             decision => decision,
         };
+        // Nothing may have been used up by a request that is refused; theft stays theft, whatever it asks for.
+        let scope = match decision {
+            Decision::Theft => Words::default(),
+            _ => scopes::at_refresh(app, &user.role(), &session, &occasion.asking)?,
+        };
         let sent_at = if stamps(decision) { app.clock.instant() } else { read_at };
-        let exchange = Exchange { app, token, session, user, now, sent_at };
+        let exchange = Exchange { app, token, session, user, scope, now, sent_at };
         if let Some(outcome) = exchange.carry_out(connection, decision, occasion)? {
             return Ok(outcome);
         }
@@ -194,6 +200,7 @@ struct Exchange<'a> {
     token: &'a RefreshToken,
     session: Session,
     user: User,
+    scope: Words,
     now: Timestamp,
     sent_at: Instant,
 }
@@ -339,7 +346,7 @@ impl Exchange<'_> {
         refresh: Option<IssuedRefresh>,
         echo: Echo,
     ) -> Result<Refreshed, Error> {
-        let access = tokens::mint(self.app, &self.user, &self.session, generation)?;
+        let access = tokens::mint(self.app, &self.user, &self.session, generation, &self.scope)?;
         Ok(Refreshed {
             verdict,
             user: self.user.clone(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::scopes::Asking;
 use super::super::tokens::AccessToken;
 use crate::app::Place;
 use crate::error::Refusal;
@@ -23,8 +24,8 @@ pub enum Rotation {
 pub struct Occasion {
     /// What the session notes of the client.
     pub device: Device,
-    /// The client that presents the token: it has to be the one that the session was opened for.
-    pub client_id: String,
+    /// Who presents the token, which has to be whom the session was opened for, and for what scope.
+    pub asking: Asking,
     /// Whether a new refresh token may be handed out.
     pub rotation: Rotation,
     /// Where cookies go, if they do.

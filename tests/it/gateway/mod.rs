@@ -9,7 +9,8 @@ use crate::app::{Setup, Tacit};
 
 /// A service that trusts this machine's gateways.
 pub fn trusting() -> Setup {
-    Setup::default().short_windows().set("server.trusted_proxies", "127.0.0.1")
+    let setup = Setup::default().short_windows().set("server.trusted_proxies", "127.0.0.1");
+    setup.set("oauth.role_scopes", "user=read")
 }
 
 /// The same, started.

@@ -8,15 +8,19 @@ use crate::database::TestDatabase;
 use crate::jar::{Jar, set_cookies};
 use crate::raw;
 
-const MOUNTS: [&str; 10] = [
+const MOUNTS: [&str; 14] = [
     "/verify",
     "/verify/role/user",
+    "/verify/scope/read",
     "/verify/access",
     "/verify/access/role/user",
+    "/verify/access/scope/read",
     "/verify/nginx",
     "/verify/nginx/role/user",
+    "/verify/nginx/scope/read",
     "/verify/nginx/access",
     "/verify/nginx/access/role/user",
+    "/verify/nginx/access/scope/read",
     "/verify/envoy",
     "/verify/envoy/api/things",
 ];
@@ -68,6 +72,14 @@ async fn no_mount_names_anybody_with_a_refusal() {
             let answer = ask(&tacit, Method::GET, &format!("{mount}/role/{role}"), &jar).await;
             assert!(IDENTITY.iter().all(|name| header(&answer, name).is_none()), "{mount} {role}");
             assert_eq!(problem(answer).await, (403, "role_required".to_owned()));
+        }
+        for scope in ["write", "Read", "rea", "read%20write", "read%22", "user"] {
+            let answer = ask(&tacit, Method::GET, &format!("{mount}/scope/{scope}"), &jar).await;
+            assert!(IDENTITY.iter().all(|name| header(&answer, name).is_none()), "{mount} {scope}");
+            let named = if scope.contains('%') { String::new() } else { format!(", scope=\"{scope}\"") };
+            let challenge = format!("Bearer error=\"insufficient_scope\"{named}");
+            assert_eq!(header(&answer, "www-authenticate"), Some(challenge.as_str()), "{mount} {scope}");
+            assert_eq!(problem(answer).await, (403, "insufficient_scope".to_owned()));
         }
     }
 }

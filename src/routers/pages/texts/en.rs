@@ -60,7 +60,7 @@ fn sentence(code: &str, field: Option<&str>) -> Option<&'static str> {
         ("cross_site", _) => "This form was sent by another site, so it was not accepted.",
         ("conflict", _) => "The account was changed at the same moment. Try again.",
         ("last_admin", _) => "The last administrator has to stay.",
-        ("admin_required" | "role_required", _) => "Your account may not do this.",
+        ("admin_required" | "role_required" | "insufficient_scope", _) => "Your account may not do this.",
         ("not_found", _) => "This is not there, or not any more.",
         ("method_not_allowed" | "unsupported_media_type", _) => {
             "This request is of a kind that is not understood here."

@@ -60,7 +60,7 @@ fn sentence(code: &str, field: Option<&str>) -> Option<&'static str> {
         ("cross_site", _) => "別のサイトから送られたフォームのため、受け付けませんでした。",
         ("conflict", _) => "同時にアカウントが変更されました。もう一度お試しください。",
         ("last_admin", _) => "最後の管理者は外せません。",
-        ("admin_required" | "role_required", _) => "このアカウントには権限がありません。",
+        ("admin_required" | "role_required" | "insufficient_scope", _) => "このアカウントには権限がありません。",
         ("not_found", _) => "見つかりません。すでになくなった可能性があります。",
         ("method_not_allowed" | "unsupported_media_type", _) => "この種類のリクエストには対応していません。",
         ("payload_too_large", _) => "入力が長すぎます。",

@@ -60,7 +60,7 @@ fn sentence(code: &str, field: Option<&str>) -> Option<&'static str> {
         ("cross_site", _) => "다른 사이트에서 보낸 양식이라 받지 않았습니다.",
         ("conflict", _) => "같은 순간에 계정이 변경되었습니다. 다시 시도하세요.",
         ("last_admin", _) => "마지막 관리자는 남아 있어야 합니다.",
-        ("admin_required" | "role_required", _) => "이 계정에는 권한이 없습니다.",
+        ("admin_required" | "role_required" | "insufficient_scope", _) => "이 계정에는 권한이 없습니다.",
         ("not_found", _) => "찾을 수 없습니다. 이미 없어졌을 수 있습니다.",
         ("method_not_allowed" | "unsupported_media_type", _) => "이 종류의 요청은 처리할 수 없습니다.",
         ("payload_too_large", _) => "입력이 너무 깁니다.",

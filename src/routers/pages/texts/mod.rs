@@ -63,10 +63,11 @@ pub struct Script {
 }
 
 /// The codes that the account page's script may meet.
-const SCRIPT_CODES: [&str; 12] = [
+const SCRIPT_CODES: [&str; 13] = [
     "bad_request",
     "invalid_credentials",
     "weak_password",
+    "insufficient_scope",
     "conflict",
     "not_found",
     "cross_site",
