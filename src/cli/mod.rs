@@ -143,8 +143,7 @@ impl From<io::Error> for Failure {
 /// Parses the command line and runs the command.
 pub fn run() -> Result<(), Failure> {
     let CommandLine { configuration, command } = CommandLine::parse();
-    check_set_is_whole(&configuration.set)?;
-    let overrides = Overrides { file: configuration.config, set: configuration.set };
+    let overrides = Overrides { file: configuration.config, set: all_settings()? };
     match command.unwrap_or(Command::Serve(serve::Arguments::default())) {
         serve @ Command::Serve(_) => serve.run(overrides),
         // Everything else is somebody's single act.
@@ -152,17 +151,22 @@ pub fn run() -> Result<(), Failure> {
     }
 }
 
-/// `--set` may stand before a command or behind it. Of both, clap keeps the one behind; nobody expects to lose the other.
-fn check_set_is_whole(set: &[(String, String)]) -> Result<(), Failure> {
-    let is_set = |argument: &std::ffi::OsString| {
-        argument.to_str().is_some_and(|argument| argument == "--set" || argument.starts_with("--set="))
-    };
-    let given = std::env::args_os().take_while(|argument| argument != "--").filter(is_set).count();
-    if given == set.len() {
-        Ok(())
-    } else {
-        Err(Failure::Usage("--set: give all of them before the command, or all of them behind it".to_owned()))
+/// Every `--set`, before a command and behind it, in that order. Of both, clap keeps those behind alone.
+fn all_settings() -> Result<Vec<(String, String)>, Failure> {
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let mut arguments = arguments.take_while(|argument| argument != "--");
+    let mut settings = Vec::new();
+    while let Some(argument) = arguments.next() {
+        let value = match argument.strip_prefix("--set") {
+            Some("") => arguments.next(),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        };
+        if let Some(value) = value {
+            settings.push(parse_setting(&value).map_err(Failure::Usage)?);
+        }
     }
+    Ok(settings)
 }
 
 /// What the events of a command carry: an id in the place of a request's, and which user of this machine runs it.

@@ -72,6 +72,7 @@ pub async fn run_all(tacit: &Tacit, marks: &mut Marks, more: &[(&str, &str)]) {
         (vec!["purge"], "", Nothing),
         (vec!["openapi"], "", Nothing),
         (vec!["healthcheck"], "", Nothing),
+        (vec!["doctor", "http://127.0.0.1:1", "--user", &user], &password, Nothing),
         (vec!["serve", "--listen", "256.0.0.1:1"], "", Nothing),
     ];
     let mut known: BTreeSet<&str> = acts.iter().map(|(arguments, ..)| arguments[0]).collect();
