@@ -65,6 +65,7 @@ mod register;
 mod requests;
 mod revocations_feed;
 mod revoke;
+mod scope_corners;
 mod scopes;
 mod security_case;
 mod serve;
