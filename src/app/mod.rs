@@ -1,6 +1,7 @@
 //! What is built once, by `serve` and by tests alike, and knows no service.
 
 mod audit;
+mod gate;
 mod hasher;
 mod keys;
 mod metrics;
@@ -8,16 +9,23 @@ mod revocations;
 mod rotations;
 
 pub use audit::AuditQueue;
+pub use gate::{Gate, Ticket};
 pub use hasher::Hasher;
 pub use keys::{AccessKey, AccessKeys, Entry, Index, KeyDirectory, KeyPair, RefreshKeys, secrets_of};
 pub use metrics::{Metrics, Readings};
 pub use revocations::{Polled, Revocations};
 pub use rotations::{Place, Rotations};
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::config::Config;
 use crate::error::Error;
 use crate::models::Database;
 use crate::types::Clock;
+
+/// How long an attempt on an account waits for others on it: two cores check some eighty passwords in that time.
+const GATE_WAIT: Duration = Duration::from_secs(10);
 
 /// The service's parts, shared by all requests.
 pub struct App {
@@ -33,6 +41,8 @@ pub struct App {
     pub clock: Clock,
     /// The threads that hash passwords.
     pub hasher: Hasher,
+    /// Where sign-ins of one account wait for each other.
+    pub gate: Arc<Gate>,
     /// Revoked sessions and stale users.
     pub revocations: Revocations,
     /// Where this replica's last rotations happened.
@@ -51,12 +61,14 @@ impl App {
         let access_keys = AccessKeys::load(&config.tokens, &clock, metrics.signing_keys_failures.clone())?;
         let refresh_keys = RefreshKeys::load(&config.sessions.keys)?;
         let hasher = Hasher::start(config.passwords.hash_workers, config.passwords.hash_queue)?;
+        let gate = Arc::new(Gate::new(attempts_at_once(&config), GATE_WAIT));
         let remembered = config.tokens.access_ttl + config.sessions.grace;
         Ok(Self {
             database,
             access_keys,
             refresh_keys,
             hasher,
+            gate,
             revocations: Revocations::new(remembered),
             rotations: Rotations::default(),
             audit: AuditQueue::default(),
@@ -65,4 +77,11 @@ impl App {
             config,
         })
     }
+}
+
+/// Of one account: enough for the hashing threads, and less than half of what the throttle lets fail, so that the attempts
+/// under way on two replicas are never taken for guesses.
+fn attempts_at_once(config: &Config) -> u32 {
+    let workers = u32::try_from(config.passwords.hash_workers).unwrap_or(u32::MAX);
+    workers.min(config.throttle.account_failures.saturating_sub(1) / 2)
 }

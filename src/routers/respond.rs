@@ -183,7 +183,7 @@ fn cause_of(error: &Error) -> Option<Cause> {
         Error::Internal(cause) | Error::Keys(cause) => (log::Level::Error, "internal_error", cause.as_str()),
         Error::Database(cause) => (log::Level::Error, "database_unavailable", cause.as_str()),
         Error::NotReady(cause) => (log::Level::Warn, "not_ready", *cause),
-        Error::Overloaded => (log::Level::Warn, "overloaded", "the hashing queue is full"),
+        Error::Overloaded => (log::Level::Warn, "overloaded", "too many passwords wait to be checked"),
         _ => return None,
     };
     Some(Cause { level, event, message: message.to_owned() })

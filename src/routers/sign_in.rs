@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 
 use super::shared::Shared;
 use super::{cookies, request};
+use crate::app::Ticket;
 use crate::error::Error;
 use crate::logging;
 use crate::models::user::User;
@@ -88,20 +89,56 @@ async fn try_sign_in(
     subject: &mut Option<Subject>,
 ) -> Result<Opened, Error> {
     let SignIn { identifier, password, client, replaced, asking, .. } = sign_in;
-    let (attempt, reservation) = shared
+    let (attempt, identifier) = shared
         .blocking(request, move |app, connection| {
             let attempt = log_in::begin(app, connection, identifier.as_ref())?;
-            let reservation = throttle::reserve(app, connection, &attempt.subject, &client)?;
-            Ok(((attempt, identifier), reservation))
+            Ok((attempt, identifier))
         })
         .await?;
-    let (attempt, identifier) = attempt;
+    let (_ticket, reservation) = admit(shared, request, &attempt.subject, &client).await?;
     let checked = attempt.subject.clone();
     let outcome = check_and_finish(shared, request, identifier, attempt, password, replaced, asking).await;
     if let Err(Error::InvalidCredentials | Error::SessionLimit | Error::InvalidScope) = outcome {
         *subject = Some(checked);
     }
     settle(shared, request, reservation, outcome).await
+}
+
+/// Takes the throttle's units when it is this attempt's turn. The ticket is to be kept until they are settled.
+///
+/// Attempts under way hold units too. So whoever finds none left asks once more when no other attempt on the account is
+/// under way in this process; only then it is throttled. While it waits it holds neither units nor a connection.
+async fn admit(
+    shared: &Shared,
+    request: &HttpRequest,
+    subject: &Subject,
+    client: &Client,
+) -> Result<(Option<Ticket>, Reservation), Error> {
+    let Some(line) = throttle::line(&shared.app, subject, client) else {
+        return Ok((None, reserve(shared, request, subject, client, true).await?));
+    };
+    let mut ticket = shared.app.gate.join(line)?;
+    let alone = ticket.turn().await?;
+    let reservation = match reserve(shared, request, subject, client, alone).await {
+        Err(Error::Throttled { .. }) if !alone => {
+            ticket.alone().await?;
+            reserve(shared, request, subject, client, true).await?
+        }
+        other => other?,
+    };
+    ticket.share();
+    Ok((Some(ticket), reservation))
+}
+
+async fn reserve(
+    shared: &Shared,
+    request: &HttpRequest,
+    subject: &Subject,
+    client: &Client,
+    last: bool,
+) -> Result<Reservation, Error> {
+    let (subject, client) = (subject.clone(), client.clone());
+    shared.blocking(request, move |app, connection| throttle::reserve(app, connection, &subject, &client, last)).await
 }
 
 async fn check_and_finish(
@@ -161,8 +198,7 @@ async fn check(shared: &Shared, attempt: Attempt, password: Password) -> Result<
 pub async fn confirm(shared: &Shared, request: &HttpRequest, user: &User, password: Password) -> Result<(), Error> {
     let attempt = log_in::begin_confirmation(&shared.app, user.clone());
     let (subject, client) = (attempt.subject.clone(), client(shared, request));
-    let reservation =
-        shared.blocking(request, move |app, connection| throttle::reserve(app, connection, &subject, &client)).await?;
+    let (_ticket, reservation) = admit(shared, request, &subject, &client).await?;
     let confirmed = attempt.subject.clone();
     let outcome = match check(shared, attempt, password).await {
         Ok(checked) if checked.correct => Ok(()),

@@ -127,6 +127,15 @@ pub(super) fn counters(app: &App, subject: &Subject, client: &Client) -> Counter
     Counters { attempts, names }
 }
 
+/// The counter of the account or of the known device: attempts that share it wait for each other. `None`: there is none.
+pub fn line(app: &App, subject: &Subject, client: &Client) -> Option<String> {
+    if !app.config.throttle.enabled {
+        return None;
+    }
+    let units = counters(app, subject, client).attempts.into_iter();
+    units.filter(|unit| matches!(unit.kind, Kind::Account | Kind::Device)).map(|unit| unit.id).next()
+}
+
 /// The id of an account's counter.
 pub(super) fn account_id(app: &App, subject: &Subject) -> String {
     id(app, Kind::Account, &text_of(subject))

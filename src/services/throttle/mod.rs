@@ -16,7 +16,7 @@ use crate::models::{AnyConnection, transaction};
 use crate::types::{Event, EventName, Identifier, Timestamp};
 
 pub use device::device_cookie;
-pub use keys::{Client, Subject, account_tag, account_tags};
+pub use keys::{Client, Subject, account_tag, account_tags, line};
 use keys::{Counters, Unit};
 
 /// Units that were taken for one attempt, to be given back unless the password was wrong.
@@ -31,11 +31,13 @@ impl Reservation {
 }
 
 /// Takes a unit of every counter that an attempt meets; [`Error::Throttled`] if one of them is blocked, and then none.
+/// A refusal that is not `last` is neither counted nor logged: others are under way, and the caller asks again after them.
 pub fn reserve(
     app: &App,
     connection: &mut AnyConnection,
     subject: &Subject,
     client: &Client,
+    last: bool,
 ) -> Result<Reservation, Error> {
     if !app.config.throttle.enabled {
         return Ok(Reservation::default());
@@ -43,13 +45,13 @@ pub fn reserve(
     let counters = keys::counters(app, subject, client);
     // A look first: who is blocked writes nothing, however often he asks.
     if let Some((unit, left)) = find_blocked(connection, &counters)? {
-        return Err(refused(app, subject, &unit, left));
+        return Err(refused(app, subject, &unit, left, last));
     }
     let taken = transaction(connection, |connection| take(connection, &counters));
     if let Err(Error::Throttled { .. }) = taken
         && let Some((unit, left)) = find_blocked(connection, &counters)?
     {
-        return Err(refused(app, subject, &unit, left));
+        return Err(refused(app, subject, &unit, left, last));
     }
     taken.map(Reservation)
 }
@@ -99,7 +101,10 @@ fn find_blocked(connection: &mut AnyConnection, counters: &Counters) -> Result<O
     Ok(of_attempts.chain(of_names).max_by_key(|(_, left)| *left))
 }
 
-fn refused(app: &App, subject: &Subject, unit: &Unit, left: Duration) -> Error {
+fn refused(app: &App, subject: &Subject, unit: &Unit, left: Duration, last: bool) -> Error {
+    if !last {
+        return Error::Throttled { retry_after: left };
+    }
     let key = unit.kind.label();
     app.metrics.throttled.with_label_values(&[key]).inc();
     // Whose password was guessed stands here as a keyed hash: people type passwords where names belong.

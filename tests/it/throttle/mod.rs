@@ -1,6 +1,7 @@
 //! The throttle against guessing: whatever is tried, few passwords are checked, and nobody is locked out for ever.
 
 mod address;
+mod burst;
 mod device;
 mod operator;
 

@@ -1,0 +1,105 @@
+//! Many password checks of one account at the same moment: who knows the password waits and gets in.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use super::{guess, log_in, setup, use_up};
+use crate::app::{Home, PASSWORD, Tacit, eventually};
+
+async fn statuses(tacit: &Tacit, count: usize) -> Vec<StatusCode> {
+    join_all((0..count).map(async |_| log_in(tacit, "ada", PASSWORD).await.status())).await
+}
+
+fn failures(tacit: &Tacit) -> i64 {
+    tacit
+        .home
+        .database
+        .number("SELECT CAST(COALESCE(SUM(failures), 0) AS BIGINT) AS value FROM throttles WHERE kind = 'account'")
+}
+
+#[tokio::test]
+async fn forty_sign_ins_at_once_with_the_right_password_all_get_in_and_leave_no_unit_taken() {
+    // At cost 4 a hash is over before the next attempt asks.
+    let tacit = setup().set("passwords.bcrypt_cost", "9").set("passwords.hash_workers", "4").start().await;
+    tacit.register("ada").await;
+    let seen = statuses(&tacit, 40).await;
+    assert!(seen.iter().all(|status| *status == 200), "{seen:?}");
+    assert_eq!(tacit.metric("tacit_sign_ins_total{route=\"/login\"}").await, 40.0);
+    assert_eq!(failures(&tacit), 0);
+    assert!(!tacit.log().contains("throttled"));
+}
+
+#[tokio::test]
+async fn with_one_failure_left_right_passwords_still_get_in_all_at_once() {
+    let tacit = setup().set("passwords.bcrypt_cost", "9").set("passwords.hash_workers", "4").start().await;
+    tacit.register("ada").await;
+    for _ in 0..9 {
+        assert_eq!(guess(&tacit, "ada").await, 401);
+    }
+    let seen = statuses(&tacit, 20).await;
+    assert!(seen.iter().all(|status| *status == 200), "{seen:?}");
+    assert_eq!((failures(&tacit), guess(&tacit, "ada").await, guess(&tacit, "ada").await), (9, 401, 429));
+}
+
+#[tokio::test]
+async fn no_way_of_checking_a_password_is_throttled_by_the_others() {
+    let tacit = setup().set("passwords.bcrypt_cost", "9").set("passwords.hash_workers", "4").start().await;
+    tacit.register("ada").await;
+    let bearer = tacit.token("ada").await["access_token"].as_str().unwrap().to_owned();
+    let send = async |way: usize| {
+        let form = [("username", "ada"), ("password", PASSWORD)];
+        let confirmed = json!({"current_password": PASSWORD, "username": "ada"});
+        let request = match way % 4 {
+            0 => tacit.post("/login").json(&json!({"username": "ADA", "password": PASSWORD})),
+            1 => tacit.post("/token").form(&form),
+            2 => tacit.post("/login").form(&form).header("accept", "text/html"),
+            _ => tacit.request(Method::PATCH, "/me").bearer_auth(&bearer).json(&confirmed),
+        };
+        request.send().await.unwrap().status().as_u16()
+    };
+    let seen = join_all((0..40).map(send)).await;
+    // A rename raises the user's version, so that other answers than success are honest here; 429 is not.
+    assert!(!seen.contains(&429), "{seen:?}");
+    assert_eq!(failures(&tacit), 0);
+}
+
+#[tokio::test]
+async fn of_a_hundred_guesses_at_once_at_two_replicas_ten_are_checked() {
+    let home = Home::new();
+    let first = setup().start_in(home.clone()).await;
+    let second = setup().start_in(home).await;
+    first.register("ada").await;
+    let seen = join_all((0..100).map(|number| guess(if number % 2 == 0 { &first } else { &second }, "ada"))).await;
+    let count = |wanted: u16| seen.iter().filter(|status| **status == wanted).count();
+    assert_eq!((count(401), count(429)), (10, 90), "{seen:?}");
+    assert_eq!(log_in(&first, "ada", PASSWORD).await.status(), 429);
+}
+
+#[tokio::test]
+async fn a_full_line_answers_503_and_nobody_waits_for_a_blocked_account() {
+    let tacit = setup().set("passwords.bcrypt_cost", "9").set("passwords.hash_workers", "1").start().await;
+    tacit.register("ada").await;
+    let seen = statuses(&tacit, 160).await;
+    let count = |wanted: u16| seen.iter().filter(|status| status.as_u16() == wanted).count();
+    assert!(count(200) > 0 && count(503) > 0 && count(200) + count(503) == 160, "{seen:?}");
+    assert_eq!(failures(&tacit), 0);
+    use_up(&tacit, "ada").await;
+    assert!(statuses(&tacit, 20).await.iter().all(|status| *status == 429));
+}
+
+#[tokio::test]
+async fn clients_that_hang_up_while_they_wait_take_no_unit_and_no_place() {
+    let tacit = setup().set("passwords.bcrypt_cost", "12").set("passwords.hash_workers", "1").start().await;
+    tacit.register("ada").await;
+    let impatient = (0..60).map(async |_| {
+        let sent = tacit.post("/login").json(&json!({"username": "ada", "password": PASSWORD}));
+        sent.timeout(Duration::from_millis(100)).send().await.is_ok()
+    });
+    let answered = join_all(impatient).await;
+    assert!(answered.iter().any(|answered| !answered), "nobody hung up");
+    assert!(eventually(async || log_in(&tacit, "ada", PASSWORD).await.status() == 200).await);
+    assert!(failures(&tacit) < 9, "{}", failures(&tacit));
+}
