@@ -180,9 +180,11 @@ impl Background {
         let jitter = PURGE_EVERY.mul_f64(f64::from(u32::from_ne_bytes(random_bytes())) / f64::from(u32::MAX));
         background.spawn("purge", PURGE_EVERY + jitter, jitter, move || {
             let stopping = Arc::clone(&stopping);
+            let clock = purging.clock.clone();
+            let until = clock.instant() + PURGE_EVERY / 2;
             let pause = move |time| {
                 std::thread::park_timeout(time);
-                !stopping.load(Ordering::Relaxed)
+                !stopping.load(Ordering::Relaxed) && clock.instant() < until
             };
             match in_time(&purging, PURGE_EVERY, move |app| purge::purge(app, pause)) {
                 Ok(0) => {}

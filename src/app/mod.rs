@@ -9,7 +9,7 @@ mod revocations;
 mod rotations;
 
 pub use audit::AuditQueue;
-pub use gate::{Gate, Ticket};
+pub use gate::{Gate, Line, Ticket};
 pub use hasher::Hasher;
 pub use keys::{AccessKey, AccessKeys, Entry, Index, KeyDirectory, KeyPair, RefreshKeys, secrets_of};
 pub use metrics::{Metrics, Readings};
@@ -17,15 +17,11 @@ pub use revocations::{Polled, Revocations};
 pub use rotations::{Place, Rotations};
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::models::Database;
 use crate::types::Clock;
-
-/// How long an attempt on an account waits for others on it: two cores check some eighty passwords in that time.
-const GATE_WAIT: Duration = Duration::from_secs(10);
 
 /// The service's parts, shared by all requests.
 pub struct App {
@@ -41,7 +37,7 @@ pub struct App {
     pub clock: Clock,
     /// The threads that hash passwords.
     pub hasher: Hasher,
-    /// Where sign-ins of one account wait for each other.
+    /// Where sign-ins of one account, or from one address, wait for each other.
     pub gate: Arc<Gate>,
     /// Revoked sessions and stale users.
     pub revocations: Revocations,
@@ -61,14 +57,13 @@ impl App {
         let access_keys = AccessKeys::load(&config.tokens, &clock, metrics.signing_keys_failures.clone())?;
         let refresh_keys = RefreshKeys::load(&config.sessions.keys)?;
         let hasher = Hasher::start(config.passwords.hash_workers, config.passwords.hash_queue)?;
-        let gate = Arc::new(Gate::new(attempts_at_once(&config), GATE_WAIT));
         let remembered = config.tokens.access_ttl + config.sessions.grace;
         Ok(Self {
             database,
             access_keys,
             refresh_keys,
             hasher,
-            gate,
+            gate: Arc::default(),
             revocations: Revocations::new(remembered),
             rotations: Rotations::default(),
             audit: AuditQueue::default(),
@@ -77,11 +72,4 @@ impl App {
             config,
         })
     }
-}
-
-/// Of one account: enough for the hashing threads, and less than half of what the throttle lets fail, so that the attempts
-/// under way on two replicas are never taken for guesses.
-fn attempts_at_once(config: &Config) -> u32 {
-    let workers = u32::try_from(config.passwords.hash_workers).unwrap_or(u32::MAX);
-    workers.min(config.throttle.account_failures.saturating_sub(1) / 2)
 }

@@ -14,6 +14,8 @@ pub mod user;
 
 pub use connection::{AnyConnection, transaction};
 pub use database::Database;
+/// What a query gives.
+pub use diesel::QueryResult;
 
 use crate::error::Error;
 

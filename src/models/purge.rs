@@ -8,60 +8,84 @@ use super::schema::sessions;
 use super::turn::take_turn;
 use crate::types::{SessionId, Timestamp};
 
+/// The statement that deletes the rows whose moment in a column is the longest ago, in the SQL of each database.
+struct DeleteOldest {
+    sqlite: &'static str,
+    /// Skips the rows that another replica's purge holds.
+    postgres: &'static str,
+}
+
+macro_rules! delete_oldest {
+    ($table:literal, $moment:literal) => {
+        DeleteOldest {
+            sqlite: delete_oldest!($table, $moment, ""),
+            postgres: delete_oldest!($table, $moment, " FOR UPDATE SKIP LOCKED"),
+        }
+    };
+    ($table:literal, $moment:literal, $locking:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE id IN (SELECT id FROM ",
+            $table,
+            " WHERE ",
+            $moment,
+            " < $1 ORDER BY ",
+            $moment,
+            " LIMIT $2",
+            $locking,
+            ")"
+        )
+    };
+}
+
+const EXPIRED_SESSIONS: DeleteOldest = delete_oldest!("sessions", "expires_at");
+const FORGOTTEN_THROTTLES: DeleteOldest = delete_oldest!("throttles", "resets_at");
+const OLD_EVENTS: DeleteOldest = delete_oldest!("audit_events", "at");
+
 /// Deletes at most `rows` sessions whose absolute limit passed before `before`.
 pub fn delete_expired(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
-    delete_oldest(connection, "sessions", "expires_at", before, rows)
+    EXPIRED_SESSIONS.execute(connection, before, rows)
 }
 
 /// Deletes at most `rows` counters of the throttle that were forgotten before `before`.
 pub fn delete_forgotten(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
-    delete_oldest(connection, "throttles", "resets_at", before, rows)
+    FORGOTTEN_THROTTLES.execute(connection, before, rows)
 }
 
 /// Deletes at most `rows` events of the audit trail from before `before`.
 pub fn delete_events(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
-    delete_oldest(connection, "audit_events", "at", before, rows)
+    OLD_EVENTS.execute(connection, before, rows)
 }
 
-/// Deletes the rows whose moment in `column` is the longest ago. Those that another replica's purge holds are skipped.
-fn delete_oldest(
-    connection: &mut AnyConnection,
-    table: &'static str,
-    column: &'static str,
-    before: Timestamp,
-    rows: i64,
-) -> QueryResult<usize> {
-    let _turn = take_turn(connection)?;
-    let skipping = if matches!(connection, AnyConnection::Postgres(_)) { "FOR UPDATE SKIP LOCKED" } else { "" };
-    let query = diesel::sql_query(format!(
-        "DELETE FROM {table} WHERE id IN \
-         (SELECT id FROM {table} WHERE {column} < $1 ORDER BY {column} LIMIT $2 {skipping})"
-    ))
-    .bind::<SqlTimestamp, _>(before.as_naive())
-    .bind::<BigInt, _>(rows);
-    match connection {
-        AnyConnection::Postgres(postgres) => query.execute(postgres),
-        AnyConnection::Sqlite(sqlite) => query.execute(sqlite),
+impl DeleteOldest {
+    fn execute(&self, connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {
+        let _turn = take_turn(connection)?;
+        let bound = |statement: &'static str| {
+            diesel::sql_query(statement).bind::<SqlTimestamp, _>(before.as_naive()).bind::<BigInt, _>(rows)
+        };
+        match connection {
+            AnyConnection::Postgres(postgres) => bound(self.postgres).execute(postgres),
+            AnyConnection::Sqlite(sqlite) => bound(self.sqlite).execute(sqlite),
+        }
     }
 }
 
-/// What one step of the walk over all sessions did.
-pub struct IdleStep {
-    /// Rows deleted.
-    pub deleted: usize,
+/// What one step of the walk over all sessions found.
+pub struct IdleSessions {
+    /// Those that are idle.
+    pub ids: Vec<SessionId>,
     /// Where the next step goes on; `None`: the walk is done.
     pub next: Option<SessionId>,
 }
 
-/// Looks at the `rows` sessions after `after`, in the order of the primary key, and deletes those idle since before `before`.
-///
-/// A row that idle cannot come back between the two statements: its refresh is refused.
-pub fn delete_idle_step(
+/// Looks at the `rows` sessions after `after`, in the order of the primary key, for those idle since before `before`.
+pub fn find_idle(
     connection: &mut AnyConnection,
     after: Option<SessionId>,
     before: Timestamp,
     rows: i64,
-) -> QueryResult<IdleStep> {
+) -> QueryResult<IdleSessions> {
     let after = after.map_or_else(String::new, |id| id.to_string());
     let found: Vec<(SessionId, Timestamp, Option<Timestamp>, i64)> = sessions::table
         .filter(sessions::id.gt(after))
@@ -73,18 +97,19 @@ pub fn delete_idle_step(
         let idle = std::time::Duration::from_secs(u64::try_from(idle_timeout).unwrap_or(0));
         rotated_at.unwrap_or(created_at).plus(idle) < before
     };
-    let idle: Vec<String> = found
+    let ids = found
         .iter()
         .filter(|(_, created_at, rotated_at, idle_timeout)| is_idle(*created_at, *rotated_at, *idle_timeout))
-        .map(|(id, ..)| id.to_string())
+        .map(|(id, ..)| *id)
         .collect();
     let full = i64::try_from(found.len()).is_ok_and(|count| count == rows);
     let next = found.last().map(|(id, ..)| *id).filter(|_| full);
-    let deleted = if idle.is_empty() {
-        0
-    } else {
-        let _turn = take_turn(connection)?;
-        diesel::delete(sessions::table.filter(sessions::id.eq_any(idle))).execute(connection)?
-    };
-    Ok(IdleStep { deleted, next })
+    Ok(IdleSessions { ids, next })
+}
+
+/// Deletes these sessions. One that was idle for a day cannot have come back since: its refresh is refused.
+pub fn delete_sessions(connection: &mut AnyConnection, ids: &[SessionId]) -> QueryResult<usize> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let _turn = take_turn(connection)?;
+    diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(connection)
 }

@@ -13,7 +13,7 @@ use crate::services::passwords::Checked;
 use crate::services::refresh_token::RefreshToken;
 use crate::services::scopes::Asking;
 use crate::services::sessions::Opened;
-use crate::services::throttle::{self, Client, Reservation, Subject};
+use crate::services::throttle::{self, Blocked, Client, Reservation, Subject};
 use crate::types::{Event, EventName, Identifier, Password};
 
 /// How often an account may change under a sign-in before it is given up.
@@ -106,28 +106,29 @@ async fn try_sign_in(
 
 /// Takes the throttle's units when it is this attempt's turn. The ticket is to be kept until they are settled.
 ///
-/// Attempts under way hold units too. So whoever finds none left asks once more when no other attempt on the account is
-/// under way in this process; only then it is throttled. While it waits it holds neither units nor a connection.
+/// Attempts under way hold units too. So whoever finds none left asks once more when no other attempt on the account or
+/// from the address is under way in this process; only then it is throttled. While it waits it holds neither units nor a
+/// connection.
 async fn admit(
     shared: &Shared,
     request: &HttpRequest,
     subject: &Subject,
     client: &Client,
-) -> Result<(Option<Ticket>, Reservation), Error> {
-    let Some(line) = throttle::line(&shared.app, subject, client) else {
-        return Ok((None, reserve(shared, request, subject, client, true).await?));
-    };
-    let mut ticket = shared.app.gate.join(line)?;
-    let alone = ticket.turn().await?;
-    let reservation = match reserve(shared, request, subject, client, alone).await {
-        Err(Error::Throttled { .. }) if !alone => {
-            ticket.alone().await?;
-            reserve(shared, request, subject, client, true).await?
+) -> Result<(Ticket, Reservation), Error> {
+    let mut ticket = shared.app.gate.join(throttle::lines(&shared.app, subject, client))?;
+    ticket.turn().await?;
+    let reservation = match reserve(shared, request, subject, client).await? {
+        Err(blocked) if !ticket.is_alone(blocked.line()) => {
+            ticket.alone(blocked.line()).await?;
+            reserve(shared, request, subject, client).await?
         }
-        other => other?,
+        reserved => reserved,
     };
+    let refuse = |blocked: Blocked| blocked.refuse(&shared.app, subject);
+    let reservation =
+        reservation.map_err(|blocked| logging::within(request::log_context(request), || refuse(blocked)))?;
     ticket.share();
-    Ok((Some(ticket), reservation))
+    Ok((ticket, reservation))
 }
 
 async fn reserve(
@@ -135,10 +136,9 @@ async fn reserve(
     request: &HttpRequest,
     subject: &Subject,
     client: &Client,
-    last: bool,
-) -> Result<Reservation, Error> {
+) -> Result<Result<Reservation, Blocked>, Error> {
     let (subject, client) = (subject.clone(), client.clone());
-    shared.blocking(request, move |app, connection| throttle::reserve(app, connection, &subject, &client, last)).await
+    shared.blocking(request, move |app, connection| throttle::reserve(app, connection, &subject, &client)).await
 }
 
 async fn check_and_finish(

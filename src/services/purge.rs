@@ -4,74 +4,94 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::models::{AnyConnection, purge, session};
+use crate::models::{AnyConnection, QueryResult, purge, session, transaction};
+use crate::types::Timestamp;
 
 /// Ended sessions stay so long, for whoever asks why.
 const KEPT: Duration = Duration::from_secs(86_400);
 
-/// What one statement may take: whoever wants to write to SQLite meanwhile waits as long.
-const STATEMENT: Duration = Duration::from_millis(1);
+/// Rows that one statement deletes: whoever wants to write to SQLite meanwhile waits for it.
+const ROWS: usize = 64;
 
-/// What any statement is followed by at least.
-const LEAST_PAUSE: Duration = Duration::from_millis(5);
+/// Rows that one step of the walk over all sessions reads.
+const WALKED: i64 = 500;
 
-/// Rows of the first statement, and of any later one.
-const ROWS: std::ops::RangeInclusive<i64> = 8..=512;
+/// How many times as long as a statement took the purge rests after it, and at least: so few requests meet one that it
+/// does not show in the slowest hundredth of them.
+const REST: u32 = 50;
+const LEAST_REST: Duration = Duration::from_millis(50);
 
 /// Deletes every session whose idle or absolute limit passed more than a day ago, and tells how many.
 ///
-/// Each statement is small, takes a connection of its own and is followed by a pause as long as itself, so that requests
-/// go on between them. `pause` waits for so long, and tells whether to go on.
+/// Each statement is small and takes a connection of its own, and requests go on between them. `pause` waits for so long,
+/// and tells whether to go on.
 pub fn purge(app: &App, pause: impl Fn(Duration) -> bool) -> Result<usize, Error> {
     let now = session::now(&mut *app.database.connection()?)?;
     let before = now.minus(KEPT);
-    let expired = in_steps(app, &pause, |connection, rows| {
+    let rest = |took: Duration| pause((took * REST).max(LEAST_REST));
+    let sessions = oldest(app, rest, before, |connection, before, rows| {
         let deleted = purge::delete_expired(connection, before, rows)?;
-        Ok((deleted, is_all(deleted, rows)))
+        count(app, deleted);
+        Ok(deleted)
     })?;
-    let mut after = None;
-    let idle = in_steps(app, &pause, |connection, rows| {
-        let step = purge::delete_idle_step(connection, after, before, rows)?;
-        after = step.next;
-        Ok((step.deleted, after.is_some()))
-    })?;
-    in_steps(app, &pause, |connection, rows| {
-        let deleted = purge::delete_forgotten(connection, now, rows)?;
-        Ok((deleted, is_all(deleted, rows)))
-    })?;
-    let before = now.minus(app.config.audit.retention);
-    in_steps(app, &pause, |connection, rows| {
-        let deleted = purge::delete_events(connection, before, rows)?;
-        Ok((deleted, is_all(deleted, rows)))
-    })?;
-    let total = expired + idle;
-    app.metrics.purged.inc_by(u64::try_from(total).unwrap_or(u64::MAX));
-    Ok(total)
+    let sessions = sessions + idle(app, rest, before)?;
+    oldest(app, rest, now, purge::delete_forgotten)?;
+    oldest(app, rest, now.minus(app.config.audit.retention), purge::delete_events)?;
+    Ok(sessions)
 }
 
-/// Whether a statement found as many rows as it was to look for, so that there may be more.
-fn is_all(found: usize, rows: i64) -> bool {
-    i64::try_from(found).is_ok_and(|found| found == rows)
+fn count(app: &App, sessions: usize) {
+    app.metrics.purged.inc_by(u64::try_from(sessions).unwrap_or(u64::MAX));
 }
 
-/// Repeats `step`, which is told how many rows to look at and tells how many it deleted and whether there may be more.
-fn in_steps(
+/// Deletes what `delete` finds from before `before`.
+fn oldest(
     app: &App,
-    pause: impl Fn(Duration) -> bool,
-    mut step: impl FnMut(&mut AnyConnection, i64) -> Result<(usize, bool), Error>,
+    rest: impl Fn(Duration) -> bool,
+    before: Timestamp,
+    delete: impl Fn(&mut AnyConnection, Timestamp, i64) -> QueryResult<usize>,
 ) -> Result<usize, Error> {
-    let mut rows = *ROWS.start();
+    let rows = i64::try_from(ROWS).unwrap_or(i64::MAX);
     let mut total = 0;
     loop {
-        let mut connection = app.database.connection()?;
-        let since = app.clock.instant();
-        let (deleted, more) = step(&mut connection, rows)?;
-        let took = app.clock.instant().saturating_duration_since(since);
-        drop(connection);
+        let (deleted, took) = timed(app, |connection| delete(connection, before, rows))?;
         total += deleted;
-        if !more || !pause(took.max(LEAST_PAUSE)) {
+        if deleted < ROWS || !rest(took) {
             return Ok(total);
         }
-        rows = if took > STATEMENT { rows / 2 } else { rows * 2 }.clamp(*ROWS.start(), *ROWS.end());
     }
+}
+
+/// Deletes the sessions that are idle since before `before`: a walk over all, which only reads where there is none.
+fn idle(app: &App, rest: impl Fn(Duration) -> bool, before: Timestamp) -> Result<usize, Error> {
+    let mut after = None;
+    let mut total = 0;
+    loop {
+        let found = purge::find_idle(&mut *app.database.connection()?, after, before, WALKED)?;
+        for ids in found.ids.chunks(ROWS) {
+            let (deleted, took) = timed(app, |connection| purge::delete_sessions(connection, ids))?;
+            count(app, deleted);
+            total += deleted;
+            if !rest(took) {
+                return Ok(total);
+            }
+        }
+        after = found.next;
+        if after.is_none() || !rest(Duration::ZERO) {
+            return Ok(total);
+        }
+    }
+}
+
+/// What `statement` changed, and what it took with its commit, from the moment when it could begin: until then another
+/// had the turn to write to SQLite.
+fn timed(
+    app: &App,
+    statement: impl FnOnce(&mut AnyConnection) -> QueryResult<usize>,
+) -> Result<(usize, Duration), Error> {
+    let (changed, since) = transaction(&mut *app.database.connection()?, |connection| {
+        let since = app.clock.instant();
+        statement(connection).map(|changed| (changed, since))
+    })?;
+    Ok((changed, app.clock.instant().saturating_duration_since(since)))
 }

@@ -162,7 +162,7 @@ fn one_file_knows_the_cookies_names() {
 #[test]
 fn passwords_and_signatures_have_one_home_each() {
     only_in(&["bcrypt::"], &["services/passwords.rs"]);
-    only_in(&["jsonwebtoken::"], &["services/tokens.rs", "app/keys"]);
+    only_in(&["jsonwebtoken::"], &["services/tokens", "app/keys"]);
     only_in(&["std::env::var"], &["config/load.rs"]);
 }
 

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::device;
-use crate::app::App;
+use crate::app::{App, Line};
 use crate::config::ThrottleConfig;
 use crate::models::throttle::Limit;
 use crate::types::{Identifier, UserId};
@@ -127,13 +127,32 @@ pub(super) fn counters(app: &App, subject: &Subject, client: &Client) -> Counter
     Counters { attempts, names }
 }
 
-/// The counter of the account or of the known device: attempts that share it wait for each other. `None`: there is none.
-pub fn line(app: &App, subject: &Subject, client: &Client) -> Option<String> {
-    if !app.config.throttle.enabled {
-        return None;
+/// Whose attempts wait for each other: those from the address, and those on the account or from the known device.
+pub fn lines(app: &App, subject: &Subject, client: &Client) -> Vec<Line> {
+    let config = &app.config.throttle;
+    if !config.enabled {
+        return Vec::new();
     }
-    let units = counters(app, subject, client).attempts.into_iter();
-    units.filter(|unit| matches!(unit.kind, Kind::Account | Kind::Device)).map(|unit| unit.id).next()
+    let counters = counters(app, subject, client);
+    let of_address = counters.line(Kind::Address).map(|key| (key, config.address_failures.min(config.address_names)));
+    let of_account = counters.line(Kind::Account).map(|key| (key, config.account_failures));
+    let lines = of_address.into_iter().chain(of_account);
+    lines.map(|(key, limit)| Line { key: key.to_owned(), width: at_once(app, limit) }).collect()
+}
+
+impl Counters {
+    /// The line of the attempts that meet a counter of this kind.
+    pub(super) fn line(&self, kind: Kind) -> Option<&str> {
+        let is_of_account = |kind: Kind| matches!(kind, Kind::Account | Kind::Device);
+        self.attempts.iter().find(|unit| is_of_account(unit.kind) == is_of_account(kind)).map(|unit| unit.id.as_str())
+    }
+}
+
+/// Enough to keep the hashing threads busy, and less than half of what may fail, so that the attempts under way on two
+/// replicas are never taken for guesses.
+fn at_once(app: &App, limit: u32) -> u32 {
+    let workers = u32::try_from(app.config.passwords.hash_workers).unwrap_or(u32::MAX);
+    workers.saturating_mul(2).min(limit.saturating_sub(1) / 2).max(1)
 }
 
 /// The id of an account's counter.

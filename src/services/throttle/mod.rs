@@ -16,7 +16,7 @@ use crate::models::{AnyConnection, transaction};
 use crate::types::{Event, EventName, Identifier, Timestamp};
 
 pub use device::device_cookie;
-pub use keys::{Client, Subject, account_tag, account_tags, line};
+pub use keys::{Client, Subject, account_tag, account_tags, lines};
 use keys::{Counters, Unit};
 
 /// Units that were taken for one attempt, to be given back unless the password was wrong.
@@ -30,30 +30,49 @@ impl Reservation {
     }
 }
 
-/// Takes a unit of every counter that an attempt meets; [`Error::Throttled`] if one of them is blocked, and then none.
-/// A refusal that is not `last` is neither counted nor logged: others are under way, and the caller asks again after them.
+/// A counter that lets nobody through now.
+pub struct Blocked {
+    unit: Unit,
+    left: Duration,
+    line: Option<String>,
+}
+
+impl Blocked {
+    /// Where the attempts wait that meet this counter: those under way may still give units back.
+    pub fn line(&self) -> &str {
+        self.line.as_deref().unwrap_or_default()
+    }
+
+    /// Counts and notes the refusal.
+    pub fn refuse(self, app: &App, subject: &Subject) -> Error {
+        let key = self.unit.kind.label();
+        app.metrics.throttled.with_label_values(&[key]).inc();
+        // Whose password was guessed stands here as a keyed hash: people type passwords where names belong.
+        let event = Event::refused(EventName::Throttled).subject(subject.user()).account(account_tag(app, subject));
+        audit::note(app, &event.detail("key", key).detail("seconds", self.left.as_secs() + 1));
+        Error::Throttled { retry_after: self.left }
+    }
+}
+
+/// Takes a unit of every counter that an attempt meets, or none if one of them is blocked.
 pub fn reserve(
     app: &App,
     connection: &mut AnyConnection,
     subject: &Subject,
     client: &Client,
-    last: bool,
-) -> Result<Reservation, Error> {
+) -> Result<Result<Reservation, Blocked>, Error> {
     if !app.config.throttle.enabled {
-        return Ok(Reservation::default());
+        return Ok(Ok(Reservation::default()));
     }
     let counters = keys::counters(app, subject, client);
     // A look first: who is blocked writes nothing, however often he asks.
-    if let Some((unit, left)) = find_blocked(connection, &counters)? {
-        return Err(refused(app, subject, &unit, left, last));
+    if let Some(blocked) = find_blocked(connection, &counters)? {
+        return Ok(Err(blocked));
     }
-    let taken = transaction(connection, |connection| take(connection, &counters));
-    if let Err(Error::Throttled { .. }) = taken
-        && let Some((unit, left)) = find_blocked(connection, &counters)?
-    {
-        return Err(refused(app, subject, &unit, left, last));
+    match transaction(connection, |connection| take(connection, &counters)) {
+        Err(error @ Error::Throttled { .. }) => find_blocked(connection, &counters)?.map(Err).ok_or(error),
+        taken => Ok(Ok(Reservation(taken?))),
     }
-    taken.map(Reservation)
 }
 
 /// Gives the units back: the password was right, or was not checked at all.
@@ -86,31 +105,20 @@ fn take(connection: &mut AnyConnection, counters: &Counters) -> Result<Vec<Unit>
     Ok(taken)
 }
 
-/// The counter that blocks an attempt the longest, and for how long.
-fn find_blocked(connection: &mut AnyConnection, counters: &Counters) -> Result<Option<(Unit, Duration)>, Error> {
+/// The counter that blocks an attempt the longest.
+fn find_blocked(connection: &mut AnyConnection, counters: &Counters) -> Result<Option<Blocked>, Error> {
     let units = || counters.attempts.iter().chain(counters.names.iter().flat_map(|(name, names)| [name, names]));
     let rows = throttle::find(connection, units().map(|unit| unit.id.clone()).collect())?;
     let row_of = |unit: &Unit| rows.iter().find(|(row, _)| row.id == unit.id);
     let left = |unit: &Unit| {
         let left = row_of(unit).map_or(Duration::ZERO, |(row, now)| row.blocked_until.left_at(*now));
-        (!left.is_zero()).then(|| (unit.clone(), left))
+        let line = counters.line(unit.kind).map(str::to_owned);
+        (!left.is_zero()).then(|| Blocked { unit: unit.clone(), left, line })
     };
     let is_known = |name: &Unit| row_of(name).is_some_and(|(row, now)| row.failures > 0 && row.resets_at > *now);
     let of_attempts = counters.attempts.iter().filter_map(left);
     let of_names = counters.names.iter().filter(|(name, _)| !is_known(name)).filter_map(|(_, names)| left(names));
-    Ok(of_attempts.chain(of_names).max_by_key(|(_, left)| *left))
-}
-
-fn refused(app: &App, subject: &Subject, unit: &Unit, left: Duration, last: bool) -> Error {
-    if !last {
-        return Error::Throttled { retry_after: left };
-    }
-    let key = unit.kind.label();
-    app.metrics.throttled.with_label_values(&[key]).inc();
-    // Whose password was guessed stands here as a keyed hash: people type passwords where names belong.
-    let event = Event::refused(EventName::Throttled).subject(subject.user()).account(account_tag(app, subject));
-    audit::note(app, &event.detail("key", key).detail("seconds", left.as_secs() + 1));
-    Error::Throttled { retry_after: left }
+    Ok(of_attempts.chain(of_names).max_by_key(|blocked| blocked.left))
 }
 
 /// Counters for an operator, the longest block first, with the database's time.

@@ -1,4 +1,4 @@
-//! A row of `sessions` and the statements on it, as `src/models/session.rs` has them; `statements.rs` compares the two.
+//! A row of `sessions` and the statements on it, as `src/models/session/` has them; `statements.rs` compares the two.
 
 use std::cmp::Ordering;
 use std::time::Duration;

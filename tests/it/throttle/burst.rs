@@ -23,7 +23,7 @@ fn failures(tacit: &Tacit) -> i64 {
 #[tokio::test]
 async fn forty_sign_ins_at_once_with_the_right_password_all_get_in_and_leave_no_unit_taken() {
     // At cost 4 a hash is over before the next attempt asks.
-    let tacit = setup().set("passwords.bcrypt_cost", "9").set("passwords.hash_workers", "4").start().await;
+    let tacit = setup().set("passwords.bcrypt_cost", "7").set("passwords.hash_workers", "4").start().await;
     tacit.register("ada").await;
     let seen = statuses(&tacit, 40).await;
     assert!(seen.iter().all(|status| *status == 200), "{seen:?}");
@@ -34,7 +34,7 @@ async fn forty_sign_ins_at_once_with_the_right_password_all_get_in_and_leave_no_
 
 #[tokio::test]
 async fn with_one_failure_left_right_passwords_still_get_in_all_at_once() {
-    let tacit = setup().set("passwords.bcrypt_cost", "9").set("passwords.hash_workers", "4").start().await;
+    let tacit = setup().set("passwords.bcrypt_cost", "7").set("passwords.hash_workers", "4").start().await;
     tacit.register("ada").await;
     for _ in 0..9 {
         assert_eq!(guess(&tacit, "ada").await, 401);
@@ -46,7 +46,7 @@ async fn with_one_failure_left_right_passwords_still_get_in_all_at_once() {
 
 #[tokio::test]
 async fn no_way_of_checking_a_password_is_throttled_by_the_others() {
-    let tacit = setup().set("passwords.bcrypt_cost", "9").set("passwords.hash_workers", "4").start().await;
+    let tacit = setup().set("passwords.bcrypt_cost", "7").set("passwords.hash_workers", "4").start().await;
     tacit.register("ada").await;
     let bearer = tacit.token("ada").await["access_token"].as_str().unwrap().to_owned();
     let send = async |way: usize| {
@@ -61,8 +61,9 @@ async fn no_way_of_checking_a_password_is_throttled_by_the_others() {
         request.send().await.unwrap().status().as_u16()
     };
     let seen = join_all((0..40).map(send)).await;
-    // A rename raises the user's version, so that other answers than success are honest here; 429 is not.
-    assert!(!seen.contains(&429), "{seen:?}");
+    // A rename raises the user's version, so that a Bearer caller's token may be stale; a pages' form is answered with 303.
+    assert!(seen.iter().all(|status| [200, 303, 401].contains(status)), "{seen:?}");
+    assert!(seen.iter().filter(|status| **status != 401).count() >= 30, "{seen:?}");
     assert_eq!(failures(&tacit), 0);
 }
 
@@ -79,15 +80,29 @@ async fn of_a_hundred_guesses_at_once_at_two_replicas_ten_are_checked() {
 }
 
 #[tokio::test]
-async fn a_full_line_answers_503_and_nobody_waits_for_a_blocked_account() {
-    let tacit = setup().set("passwords.bcrypt_cost", "9").set("passwords.hash_workers", "1").start().await;
+async fn who_waits_too_long_gets_503_and_nobody_waits_for_a_blocked_account() {
+    let tacit = setup().set("passwords.bcrypt_cost", "12").set("passwords.hash_workers", "1").start().await;
     tacit.register("ada").await;
     let seen = statuses(&tacit, 160).await;
     let count = |wanted: u16| seen.iter().filter(|status| status.as_u16() == wanted).count();
     assert!(count(200) > 0 && count(503) > 0 && count(200) + count(503) == 160, "{seen:?}");
-    assert_eq!(failures(&tacit), 0);
+    assert!(eventually(async || failures(&tacit) == 0).await);
     use_up(&tacit, "ada").await;
     assert!(statuses(&tacit, 20).await.iter().all(|status| *status == 429));
+}
+
+#[tokio::test]
+async fn sixty_people_behind_one_address_who_sign_in_at_once_all_get_in() {
+    let tacit = setup().set("passwords.bcrypt_cost", "7").set("passwords.hash_workers", "4").start().await;
+    let names: Vec<String> = (0..60).map(|number| format!("person{number}")).collect();
+    for name in &names {
+        tacit.register(name).await;
+    }
+    let seen = join_all(names.iter().map(async |name| log_in(&tacit, name, PASSWORD).await.status())).await;
+    assert!(seen.iter().all(|status| *status == 200), "{seen:?}");
+    let left = "SELECT CAST(COALESCE(SUM(failures), 0) AS BIGINT) AS value FROM throttles";
+    assert_eq!(tacit.home.database.number(left), 0);
+    assert!(!tacit.log().contains("throttled"));
 }
 
 #[tokio::test]
@@ -101,5 +116,5 @@ async fn clients_that_hang_up_while_they_wait_take_no_unit_and_no_place() {
     let answered = join_all(impatient).await;
     assert!(answered.iter().any(|answered| !answered), "nobody hung up");
     assert!(eventually(async || log_in(&tacit, "ada", PASSWORD).await.status() == 200).await);
-    assert!(failures(&tacit) < 9, "{}", failures(&tacit));
+    assert!(eventually(async || failures(&tacit) == 0).await, "{}", failures(&tacit));
 }

@@ -1,98 +1,19 @@
-//! Access tokens (RFC 7519, RFC 9068): minting them, and every rule by which one is good.
-
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, Header};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use jsonwebtoken::Algorithm;
+use serde::Deserialize;
 
+use super::{Claims, ClientClaims, TYPE};
 use crate::app::{AccessKey, App};
 use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::client;
-use crate::models::session::Session;
-use crate::models::user::User;
-use crate::types::{SessionId, Timestamp, UserId, Words, random_bytes};
-
-/// RFC 9068, section 2.1.
-const TYPE: &str = "at+jwt";
+use crate::types::Words;
 
 /// Longer texts are no tokens of ours and are not looked at, in bytes.
 const MAX_BYTES: usize = 8 * 1024;
-
-/// What an access token says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
-    /// Who minted it.
-    pub iss: String,
-    /// The user.
-    pub sub: UserId,
-    /// Whom it is for.
-    pub aud: String,
-    /// "tacit" for first-party sign-in.
-    pub client_id: String,
-    /// Good while now is before this, in seconds since 1970.
-    pub exp: i64,
-    /// Minted at, in seconds since 1970.
-    pub iat: i64,
-    /// Not good before this; we set none, and honour one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nbf: Option<i64>,
-    /// Unique.
-    pub jti: Uuid,
-    /// The session.
-    pub sid: SessionId,
-    /// The session's generation when it was minted.
-    #[serde(rename = "gen")]
-    pub generation: i64,
-    /// The user's version when it was minted.
-    pub ver: i64,
-    /// When the password was checked, in seconds since 1970.
-    pub auth_time: i64,
-    /// Absent for a user without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// The user's one role.
-    pub role: String,
-    /// The same, in a list.
-    pub roles: Vec<String>,
-    /// Granted scope, space-separated.
-    pub scope: String,
-}
-
-/// What an access token of a client itself says: no session, no user, and nothing else (RFC 9068, section 2.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClientClaims {
-    /// Who minted it.
-    pub iss: String,
-    /// The client.
-    pub sub: String,
-    /// Whom it is for.
-    pub aud: String,
-    /// The same as `sub`.
-    pub client_id: String,
-    /// Good while now is before this, in seconds since 1970.
-    pub exp: i64,
-    /// Minted at, in seconds since 1970.
-    pub iat: i64,
-    /// Unique.
-    pub jti: Uuid,
-    /// Granted scope, space-separated.
-    pub scope: String,
-}
-
-/// A minted access token of a client itself.
-#[derive(Clone, Debug)]
-pub struct ClientAccessToken {
-    /// The JWT.
-    pub text: String,
-    /// What it says.
-    pub claims: ClientClaims,
-}
 
 /// Whose token it is that is good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,86 +22,6 @@ pub enum Verified {
     User(Box<Claims>),
     /// A client's own. Whom it is for is for the asker to judge: clients have audiences of their own.
     Client(Box<ClientClaims>),
-}
-
-/// A minted access token.
-#[derive(Clone, Debug)]
-pub struct AccessToken {
-    /// The JWT.
-    pub text: String,
-    /// What it says.
-    pub claims: Claims,
-}
-
-impl AccessToken {
-    /// Its whole lifetime, in seconds.
-    pub fn expires_in(&self) -> i64 {
-        self.claims.exp - self.claims.iat
-    }
-
-    /// When it runs out.
-    pub fn expires_at(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(self.claims.exp)
-    }
-}
-
-/// Mints a token for a session, with the user's role and version as just read.
-pub fn mint(app: &App, user: &User, session: &Session, generation: i64, scope: &Words) -> Result<AccessToken, Error> {
-    let iat = app.clock.now().unix_seconds();
-    let role = user.role();
-    let claims = Claims {
-        iss: app.config.tokens.issuer.clone(),
-        sub: user.id,
-        aud: app.config.tokens.audience.clone(),
-        client_id: session.client_id.clone(),
-        exp: iat + lifetime(app.config.tokens.access_ttl),
-        iat,
-        nbf: None,
-        jti: Uuid::new_v4(),
-        sid: session.id,
-        generation,
-        ver: user.version,
-        auth_time: session.authenticated_at.unix_seconds(),
-        username: user.username.clone(),
-        role: role.as_str().to_owned(),
-        roles: vec![role.as_str().to_owned()],
-        scope: scope.to_string(),
-    };
-    Ok(AccessToken { text: sign(app, &claims.aud, &claims)?, claims })
-}
-
-/// Mints a client's own token.
-pub fn mint_for_client(app: &App, client_id: &str, audience: &str, scope: &Words) -> Result<ClientAccessToken, Error> {
-    let iat = app.clock.now().unix_seconds();
-    let claims = ClientClaims {
-        iss: app.config.tokens.issuer.clone(),
-        sub: client_id.to_owned(),
-        aud: audience.to_owned(),
-        client_id: client_id.to_owned(),
-        exp: iat + lifetime(app.config.tokens.access_ttl),
-        iat,
-        jti: Uuid::new_v4(),
-        scope: scope.to_string(),
-    };
-    Ok(ClientAccessToken { text: sign(app, &claims.aud, &claims)?, claims })
-}
-
-fn sign(app: &App, audience: &str, claims: &impl Serialize) -> Result<String, Error> {
-    let key = app.access_keys.signing(audience)?;
-    let header = Header { typ: Some(TYPE.to_owned()), kid: Some(key.kid.clone()), ..Header::new(key.algorithm.into()) };
-    jsonwebtoken::encode(&header, claims, &key.encoding)
-        .map_err(|error| Error::Internal(format!("a token could not be signed: {error}")))
-}
-
-/// The configured lifetime less up to 5 % at random, so that tokens minted together do not run out together; in seconds.
-fn lifetime(ttl: Duration) -> i64 {
-    let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
-    let spread = seconds / 20;
-    if spread == 0 {
-        return seconds;
-    }
-    let random = i64::from(u32::from_ne_bytes(random_bytes()));
-    seconds - random % (spread + 1)
 }
 
 /// Why a token is not good. The world is told less; `tacit token explain` tells all.
