@@ -4,7 +4,8 @@ use actix_cors::Cors;
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, web};
 
-use super::request::{header_text, named_header};
+use super::gateway;
+use super::request::{header_text, is_handshake, named_header};
 use super::shared::Shared;
 use crate::config::Config;
 use crate::error::Error;
@@ -15,9 +16,11 @@ const PREFLIGHT_MAX_AGE: usize = 600;
 
 /// Refuses an unsafe request that a page of another site sent. What is not a browser shows neither header and passes.
 ///
-/// `method` is the request's own, or behind a gateway the one it forwards.
+/// `method` is the request's own, or behind a gateway the one it forwards. A WebSocket handshake is a GET, but CORS does not
+/// hold for what it opens: any page could read and write there as whoever is signed in. So it counts as unsafe.
 pub fn check(request: &HttpRequest, method: &Method, config: &Config) -> Result<(), Error> {
-    if is_safe(method) {
+    let handshake = is_handshake(request);
+    if is_safe(method) && !handshake {
         return Ok(());
     }
     let fetch_site = named_header(request, "sec-fetch-site");
@@ -26,7 +29,11 @@ pub fn check(request: &HttpRequest, method: &Method, config: &Config) -> Result<
         Some("same-origin" | "none") => true,
         Some(_) => origin_of(request).is_some_and(|origin| is_listed(&origin, config)),
         None if request.headers().contains_key("sec-fetch-site") => false,
-        None => !has_origin || origin_of(request).is_some_and(|origin| is_ours_or_listed(&origin, config)),
+        None if !has_origin => true,
+        None => origin_of(request).is_some_and(|origin| {
+            // Chromium tells the Origin alone of a handshake, also where the gateway has a second host.
+            is_ours_or_listed(&origin, config) || (handshake && gateway::asked_origin(request, config) == Some(origin))
+        }),
     };
     if passes {
         Ok(())

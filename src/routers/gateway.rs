@@ -14,6 +14,7 @@ use super::shared::Shared;
 use crate::config::Config;
 use crate::error::Error;
 use crate::services::refresh::Rotation;
+use crate::types::Origin;
 
 /// Longest way back that is put into a redirect, in bytes.
 const MAX_RETURN_TO: usize = 2048;
@@ -90,7 +91,7 @@ fn is_navigation(request: &HttpRequest) -> bool {
     }
     let contains =
         |name, word: &str| named_header(request, name).is_some_and(|value| value.to_ascii_lowercase().contains(word));
-    if contains("upgrade", "websocket") || contains("sec-purpose", "pre") || contains("purpose", "pre") {
+    if request::is_handshake(request) || contains("sec-purpose", "pre") || contains("purpose", "pre") {
         return false;
     }
     match named_header(request, "sec-fetch-mode") {
@@ -113,23 +114,36 @@ pub fn login_location(request: &HttpRequest, config: &Config) -> String {
     format!("{login}{separator}{query}")
 }
 
-/// The address of the request that the gateway asks about, if a configured proxy forwards it and its host is listed.
-pub fn way_back(request: &HttpRequest, config: &Config) -> Option<Url> {
+/// The site that the gateway asks about, if a configured proxy forwards it and its host is listed.
+fn asked_site(request: &HttpRequest, config: &Config) -> Option<String> {
     let scheme = match forwarded(request, "x-forwarded-proto")?.to_ascii_lowercase().as_str() {
         "https" | "wss" => "https",
         "http" | "ws" => "http",
         _ => return None,
     };
     let host = forwarded(request, "x-forwarded-host")?;
+    if host.contains(['/', '\\', '@', '?', '#']) {
+        return None;
+    }
+    let url = Url::parse(&format!("{scheme}://{host}")).ok()?;
+    let listed = url
+        .host_str()
+        .is_some_and(|host| config.gateway.return_hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host)));
+    listed.then(|| url.origin().ascii_serialization())
+}
+
+/// The same as an origin.
+pub fn asked_origin(request: &HttpRequest, config: &Config) -> Option<Origin> {
+    Origin::parse(&asked_site(request, config)?)
+}
+
+/// The address of the request that the gateway asks about, under the same condition.
+pub fn way_back(request: &HttpRequest, config: &Config) -> Option<Url> {
     let uri = forwarded(request, "x-forwarded-uri").unwrap_or("/");
-    if !uri.starts_with('/') || uri.len() > MAX_RETURN_TO || host.contains(['/', '\\', '@', '?', '#']) {
+    if !uri.starts_with('/') || uri.len() > MAX_RETURN_TO {
         return None;
     }
     // Browsers send one in a query as it is; the login page takes none, since in a path it would count as a slash.
     let uri = uri.replace('\\', "%5C");
-    let url = Url::parse(&format!("{scheme}://{host}{uri}")).ok()?;
-    let listed = url
-        .host_str()
-        .is_some_and(|host| config.gateway.return_hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host)));
-    listed.then_some(url)
+    Url::parse(&format!("{}{uri}", asked_site(request, config)?)).ok()
 }

@@ -95,6 +95,15 @@ pub fn forwarded_method(request: &HttpRequest) -> Method {
         .unwrap_or_else(|| request.method().clone())
 }
 
+/// Whether a browser opens a WebSocket. Gateways strip `Upgrade` when they ask, and HTTP/2 has neither it nor a key.
+pub fn is_handshake(request: &HttpRequest) -> bool {
+    let has = |name: &str| request.headers().contains_key(name);
+    has("sec-websocket-key")
+        || has("sec-websocket-version")
+        || named_header(request, "sec-fetch-mode") == Some("websocket")
+        || named_header(request, "upgrade").is_some_and(|value| value.to_ascii_lowercase().contains("websocket"))
+}
+
 /// Where a request is for, behind whatever gateway; never with its query.
 pub fn place(request: &HttpRequest) -> Place {
     let host = forwarded(request, "x-forwarded-host").or_else(|| header_text(request, &header::HOST));

@@ -1,17 +1,33 @@
 // What pages of other origins, and scripts on our own, try in vain.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
 
-import { PASSWORD, SHOTS, register, signIn, startBrowser, startSite, startTacit } from "./harness.mjs";
+import {
+  PASSWORD,
+  SHOTS,
+  projectFolder,
+  register,
+  signIn,
+  startBehindCaddy,
+  startBrowser,
+  startSite,
+  startTacit,
+} from "./harness.mjs";
+
+// Every mount that the product has.
+const MOUNTS = [...readFileSync(projectFolder("src/routers/mod.rs"), "utf8").matchAll(/route\("(\/verify[^"]*)"/g)].map(
+  ([, path]) => path.replace("{role}", "user").replace("{scope}", "read").replace("{rest:.*}", "/x?y=1"),
+);
 
 let tacit;
 let browser;
 let site;
 
 before(async () => {
-  tacit = await startTacit();
+  tacit = await startTacit({ "oauth.role_scopes": "user=read" });
   browser = await startBrowser();
   site = await startSite({ pages: { "/": "<!DOCTYPE html><title>another site</title>" } });
 });
@@ -146,8 +162,10 @@ test("a script on our own page finds no token at /verify and its mounts, nor any
   const page = await context.newPage();
   await signIn(page, tacit, "own");
   const tokens = (await context.cookies()).map((cookie) => cookie.value);
-  const mounts = ["/verify", "/verify/access", "/verify/role/user", "/verify/access/role/user", "/verify/envoy/x?y=1"];
-  const hidden = ["/verify/nginx", "/verify/nginx/access", "/verify/nginx/role/user", "/verify/nginx/access/role/user"];
+  const isForNginx = (path) => path.startsWith("/verify/nginx");
+  const hidden = MOUNTS.filter(isForNginx);
+  const mounts = MOUNTS.filter((path) => !isForNginx(path));
+  assert.ok(hidden.length >= 6 && mounts.length >= 7, MOUNTS.join(" "));
   const others = ["/me", "/sessions", "/protected", "/account", "/login", "/openapi.json", "/metrics"];
   const answers = await page.evaluate(async (paths) => {
     const found = {};
@@ -178,6 +196,58 @@ test("a script on our own page finds no token at /verify and its mounts, nor any
   assert.equal(answers["POST /login as JSON"][0], 200);
   assert.equal(await page.evaluate(() => document.cookie), "");
   await context.close();
+});
+
+// There the peer of Tacit is the gateway, which would get every token: that the page gets none is the gateway's work.
+test("a script on a page behind a gateway reaches no mount of /verify, however it spells it", async () => {
+  const front = await startBehindCaddy({ "oauth.role_scopes": "user=read" });
+  try {
+    await register(front, "ada");
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await signIn(page, front, "ada");
+    const spellings = (path) => [
+      path,
+      path.replace(/\?|$/, "/$&"),
+      path.replace("/verify", "/%76erif%79"),
+      path.replace("/verify", "/public/..%2fverify"),
+      `/login/%2e%2e${path}`,
+      `/public//../..${path}`,
+      `/./${path}`,
+      `/verify${path.slice("/verify".length).replaceAll("/", "%2F")}`,
+    ];
+    const paths = MOUNTS.flatMap(spellings);
+    const reached = await page.evaluate(async (paths) => {
+      const found = {};
+      for (const path of paths) {
+        for (const method of ["GET", "POST"]) {
+          const answer = await fetch(location.origin + path, { method, cache: "no-store" });
+          found[`${method} ${path}`] = [answer.status, [...answer.headers].flat().join("\n"), await answer.text()];
+        }
+      }
+      return found;
+    }, paths);
+    const tokens = (await context.cookies()).map((cookie) => cookie.value);
+    assert.ok(tokens.length >= 2);
+    for (const [request, [status, headers, body]] of Object.entries(reached)) {
+      if (MOUNTS.includes(request.split(" ")[1])) assert.equal(status, 404, request);
+      assert.ok(!/^(authorization|x-auth-.*)$/im.test(headers), `${request}: ${headers}`);
+      // No answer of Tacit's: what Caddy passes on is the API's.
+      assert.ok(status === 404 || status === 400 || body === front.api, `${request}: ${status} ${body}`);
+      for (const token of tokens) assert.ok(!headers.includes(token) && !body.includes(token), `${request} tells a token`);
+      assert.ok(!/eyJ[\w-]+\.[\w-]+\.|rt1_/.test(headers + body), request);
+    }
+    // The mounts are there for the gateway: without its 404, each would answer.
+    const cookie = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
+    for (const mount of MOUNTS) {
+      const answer = await fetch(front.tacit.url + mount, { headers: { cookie } });
+      assert.equal(answer.status, 200, mount);
+      assert.match(answer.headers.get("authorization"), /^Bearer ey/);
+    }
+    await context.close();
+  } finally {
+    await front.stop();
+  }
 });
 
 test("scripts that get into a page are not run: neither inline nor from elsewhere", async () => {

@@ -170,3 +170,45 @@ export async function startFront({ pages = {}, settings = {}, answer = () => fal
   };
   return { url, stop };
 }
+
+// Tacit behind a real Caddy, from examples/gateways, which it trusts; and an API behind both, which answers `api` to all.
+export async function startBehindCaddy(settings = {}) {
+  const api = "what the API says";
+  const upstream = createServer((_, response) => response.end(api));
+  await new Promise((done) => upstream.listen(0, "127.0.0.1", done));
+  const port = await freePort();
+  const url = `http://localhost:${port}`;
+  const trusting = { ...settings, "server.public_url": url, "server.trusted_proxies": "127.0.0.1" };
+  const tacit = await startTacit(trusting);
+  const home = mkdtempSync(join(tmpdir(), "tacit-caddy-"));
+  const address = `127.0.0.1:${tacit.port}`;
+  const env = {
+    HOME: home,
+    SITE: url,
+    LISTEN_HOST: "127.0.0.1",
+    TACIT: address,
+    TACIT_INTERNAL: address,
+    UPSTREAM: `127.0.0.1:${upstream.address().port}`,
+  };
+  const file = projectFolder("examples/gateways/caddy/Caddyfile");
+  const caddy = spawn("/usr/bin/caddy", ["run", "--adapter", "caddyfile", "--config", file], { env, stdio: "ignore" });
+  const ended = new Promise((done) => caddy.once("exit", done));
+  const stop = async () => {
+    caddy.kill("SIGKILL");
+    await ended;
+    upstream.closeAllConnections();
+    await new Promise((done) => upstream.close(done));
+    await tacit.stop();
+    rmSync(home, { recursive: true, force: true });
+  };
+  await until(async () => (await fetch(`${url}/public/`).catch(() => ({ ok: false }))).ok, "Caddy answers");
+  return { url, tacit, api, stop };
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}

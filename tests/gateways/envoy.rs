@@ -27,3 +27,4 @@ pub const ENVOY: Kind = Kind {
 };
 
 contract!(super::ENVOY);
+contract!(super::ENVOY, crate::front::Listeners::Two; kept_with_an_internal_listener);

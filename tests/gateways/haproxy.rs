@@ -16,3 +16,4 @@ pub const HAPROXY: Kind = Kind {
 };
 
 contract!(super::HAPROXY);
+contract!(super::HAPROXY, crate::front::Listeners::Two; kept_with_an_internal_listener);

@@ -35,9 +35,9 @@ mod haproxy;
 mod nginx;
 mod upstream;
 
-/// A service that trusts this machine's gateways.
+/// A service that trusts this machine's gateways, with a scope for the mounts that ask for one.
 fn trusting() -> app::Setup {
-    app::Setup::default().short_windows().set("server.trusted_proxies", "127.0.0.1")
+    app::Setup::default().set("server.trusted_proxies", "127.0.0.1").set("oauth.role_scopes", "user=read")
 }
 
 /// A header of an answer; `None` if it is absent.

@@ -45,6 +45,7 @@ const CLEARS_ALL: &str = "#more_clear_input_headers X-Auth-*;";
 contract!(super::NGINX);
 contract!(super::NGINX, crate::front::Listeners::Two; kept_with_an_internal_listener);
 contract!(super::NJS, crate::front::Listeners::One; kept_with_njs);
+contract!(super::NJS, crate::front::Listeners::Two; kept_with_njs_and_an_internal_listener);
 contract!(super::HEADERS_MORE, crate::front::Listeners::One; kept_with_headers_more);
 
 /// Where Debian installs modules.

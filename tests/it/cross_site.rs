@@ -129,12 +129,98 @@ async fn a_bearer_token_is_no_cookie_so_any_page_may_send_it() {
 async fn a_foreign_image_refreshes_nothing_and_a_link_from_elsewhere_does() {
     let tacit = start().await;
     let jar = tacit.new_session("ada").await.without_access();
-    for (mode, refreshed) in [("no-cors", false), ("cors", false), ("websocket", false), ("navigate", true)] {
+    for (mode, refreshed) in [("no-cors", false), ("cors", false), ("navigate", true)] {
         let request = tacit.get("/protected").header("cookie", jar.header()).header("sec-fetch-site", "cross-site");
         let answer = request.header("sec-fetch-mode", mode).send().await.unwrap();
         assert_eq!(!set_cookies(&answer).is_empty(), refreshed, "{mode}");
         assert_eq!(answer.status(), if refreshed { 200 } else { 401 }, "{mode}");
     }
+}
+
+/// By each of these a WebSocket handshake is known: gateways strip `Upgrade` when they ask, and HTTP/2 has no key.
+const HANDSHAKES: [(&str, &str); 4] = [
+    ("upgrade", "websocket"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ("sec-websocket-version", "13"),
+    ("sec-fetch-mode", "websocket"),
+];
+
+#[tokio::test]
+async fn a_websocket_handshake_of_a_foreign_page_is_refused_and_rotates_nothing() {
+    let setup = Setup::default().set("cross_site.allowed_origins", APP).set("server.trusted_proxies", "127.0.0.1");
+    let tacit = setup.start().await;
+    let jar = tacit.new_session("ada").await;
+    let same_site = "http://localhost:1";
+    for path in ["/verify", "/verify/access", "/verify/nginx", "/protected"] {
+        for jar in [jar.clone(), jar.without_access()] {
+            for (mark, value) in HANDSHAKES {
+                let shake = || tacit.get(path).header(mark, value).header("cookie", jar.header());
+                for (name, foreign) in FOREIGN.into_iter().chain([("origin", same_site)]) {
+                    let answer = shake().header(name, foreign).send().await.unwrap();
+                    assert!(set_cookies(&answer).is_empty() && !answer.headers().contains_key("x-auth-user-id"));
+                    let problem = problems::read(answer).await;
+                    assert!(problem.is(403, "cross_site"), "{path}, {mark}, {name}: {foreign}: {problem:?}");
+                }
+                let same_site = shake().header("origin", same_site).header("sec-fetch-site", "same-site");
+                assert!(problems::read(same_site.send().await.unwrap()).await.is(403, "cross_site"), "{path}, {mark}");
+            }
+        }
+    }
+    assert_eq!(tacit.home.database.number("SELECT generation AS value FROM sessions"), 0);
+}
+
+#[tokio::test]
+async fn a_websocket_handshake_of_an_own_or_listed_page_or_of_no_browser_refreshes() {
+    let setup = Setup::default().set("cross_site.allowed_origins", APP).set("server.trusted_proxies", "127.0.0.1");
+    let tacit = setup.start().await;
+    tacit.register("ada").await;
+    let own = format!("http://localhost:{}", tacit.url.rsplit(':').next().unwrap());
+    let passing = [
+        vec![],
+        vec![("origin", own.as_str())],
+        vec![("origin", APP)],
+        vec![("origin", APP), ("sec-fetch-site", "same-site")],
+    ];
+    for path in ["/verify", "/protected"] {
+        for (mark, value) in HANDSHAKES {
+            for headers in &passing {
+                let jar = tacit.log_in("ada").await;
+                for (jar, cookies) in [(jar.without_access(), 2), (jar, 0)] {
+                    let mut request = tacit.get(path).header(mark, value).header("cookie", jar.header());
+                    for (name, value) in headers {
+                        request = request.header(*name, *value);
+                    }
+                    let answer = request.send().await.unwrap();
+                    let got = (answer.status().as_u16(), set_cookies(&answer).len());
+                    assert_eq!(got, (200, cookies), "{path}, {mark}, {headers:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_on_a_second_host_of_the_gateway_is_its_own_pages_alone() {
+    let setup =
+        Setup::default().set("gateway.return_hosts", "app.example.net").set("server.trusted_proxies", "127.0.0.1");
+    let tacit = setup.start().await;
+    let jar = tacit.new_session("ada").await;
+    for (host, origin, status) in [
+        ("app.example.net", "https://app.example.net", 200),
+        ("app.example.net", "http://app.example.net", 403),
+        ("app.example.net", "https://app.example.net:8443", 403),
+        ("app.example.net", "https://evil.example.net", 403),
+        ("evil.example.net", "https://evil.example.net", 403),
+    ] {
+        let request = tacit.get("/verify").header("cookie", jar.header()).header("sec-websocket-key", "x");
+        let request = request.header("x-forwarded-proto", "wss").header("x-forwarded-host", host);
+        let answer = request.header("origin", origin).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{host} {origin}");
+    }
+    // What is no handshake is held to the list.
+    let request = tacit.post("/verify").header("cookie", jar.header()).header("origin", "https://app.example.net");
+    let request = request.header("x-forwarded-proto", "https").header("x-forwarded-host", "app.example.net");
+    assert!(problems::read(request.send().await.unwrap()).await.is(403, "cross_site"));
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ local tacit = os.getenv("TACIT_INTERNAL")
 -- What of a request goes along: what signs it in, and what tells a page from a script.
 local asked = {
 	"authorization", "cookie", "origin", "user-agent", "accept", "upgrade", "purpose", "sec-purpose", "sec-fetch-mode",
-	"sec-fetch-site", "sec-fetch-dest", "x-requested-with", "x-request-id", "x-forwarded-for", "x-forwarded-proto",
-	"x-forwarded-host", "x-forwarded-method", "x-forwarded-uri",
+	"sec-fetch-site", "sec-fetch-dest", "sec-websocket-key", "sec-websocket-version", "x-requested-with", "x-request-id",
+	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-method", "x-forwarded-uri",
 }
 local identity = { "authorization", "x-auth-user-id", "x-auth-username", "x-auth-roles", "x-auth-session" }
 -- What of a refusal goes to the browser.

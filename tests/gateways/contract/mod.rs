@@ -39,6 +39,7 @@ macro_rules! contract {
             a_slow_route_never_rotates,
             preflights_and_public_paths_are_not_asked_about,
             an_unsafe_request_of_another_site_is_refused,
+            a_websocket_of_another_site_is_refused,
             the_api_is_never_asked_twice,
         }
     };

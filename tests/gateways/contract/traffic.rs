@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{echo, seen};
@@ -41,25 +42,29 @@ pub async fn bodies_arrive_whole(front: Front) {
     }
 }
 
+/// Asks for a WebSocket as a page of `origin` does: the connection, and the answer's head.
+async fn shake_hands(front: &Front, path: &str, origin: &str, cookie: &str) -> (TcpStream, String) {
+    let host = front.url.trim_start_matches("http://");
+    let mut stream = raw::connect_to(&front.url).await;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: {origin}\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {WEBSOCKET_KEY}\r\nCookie: {cookie}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(timeout(LIMIT, stream.read_u8()).await.expect("a head in time").expect("a head"));
+    }
+    (stream, String::from_utf8(head).unwrap())
+}
+
 pub async fn a_websocket_works(front: Front) {
     let jar = front.tacit.new_session("ada").await;
-    let host = front.url.trim_start_matches("http://");
     for path in ["/api/websocket", "/slow/websocket"] {
         for (cookie, status) in
             [(jar.header(), "101"), (jar.without_access().header(), "101"), ("a=1".to_owned(), "401")]
         {
-            let mut stream = raw::connect_to(&front.url).await;
-            let request = format!(
-                "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: {}\r\n\
-                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {WEBSOCKET_KEY}\r\nCookie: {cookie}\r\n\r\n",
-                front.url
-            );
-            stream.write_all(request.as_bytes()).await.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(timeout(LIMIT, stream.read_u8()).await.expect("a head in time").expect("a head"));
-            }
-            let head = String::from_utf8(head).unwrap();
+            let (mut stream, head) = shake_hands(&front, path, &front.url, &cookie).await;
             assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {head}");
             if status == "101" {
                 assert!(
@@ -75,6 +80,21 @@ pub async fn a_websocket_works(front: Front) {
             }
         }
     }
+}
+
+pub async fn a_websocket_of_another_site_is_refused(front: Front) {
+    let jar = front.tacit.new_session("ada").await;
+    // The second is of the same site: its Lax cookies go along.
+    for origin in ["https://evil.example", "http://localhost:1"] {
+        for path in ["/api/websocket", "/slow/websocket"] {
+            for cookie in [jar.header(), jar.without_access().header()] {
+                let (_, head) = shake_hands(&front, path, origin, &cookie).await;
+                assert!(head.starts_with("HTTP/1.1 403 "), "{path} of {origin}: {head}");
+                assert_eq!(front.upstream.hits(path), 0);
+            }
+        }
+    }
+    assert_eq!(front.tacit.home.database.number("SELECT generation AS value FROM sessions"), 0);
 }
 
 pub async fn events_arrive_one_by_one(front: Front) {
