@@ -228,7 +228,7 @@ impl Background {
         self.stopping.store(true, Ordering::Relaxed);
         for wake in &self.wake {
             // One that ended already needs no waking.
-            drop(wake.send(()));
+            let _ = wake.send(());
         }
         drop(self.running);
         if self.ended.recv_timeout(self.patience) == Err(RecvTimeoutError::Timeout) {
