@@ -121,7 +121,7 @@ async fn run(app: Arc<App>, public: TcpListener, internal: Option<TcpListener>) 
 /// The threads that read revocations and keys, write the audit trail and delete old sessions.
 struct Background {
     stopping: Arc<AtomicBool>,
-    /// Dropping it wakes every thread that waits for its next turn.
+    /// Each wakes a thread that waits for its next turn.
     wake: Vec<Sender<()>>,
     /// Every thread holds a sender; once all have ended, receiving fails.
     running: Sender<()>,
@@ -158,7 +158,9 @@ impl Background {
             }
         })?;
         let reading = Arc::clone(app);
-        background.spawn("keys", AccessKeys::POLL_EVERY, AccessKeys::POLL_EVERY, move || reading.access_keys.poll())?;
+        let every = AccessKeys::POLL_EVERY;
+        let wake = background.spawn("keys", every, every, move || reading.access_keys.poll())?;
+        app.access_keys.wake_by(wake);
         let auditing = Arc::clone(app);
         let mut failing = false;
         background.spawn("audit", AUDIT_EVERY, AUDIT_EVERY, move || {
@@ -199,32 +201,36 @@ impl Background {
         Ok(background)
     }
 
-    /// Runs `work` first after `delay` and then every `interval`, until stopped.
+    /// Runs `work` first after `delay` and then every `interval`, and when it is woken, until stopped.
     fn spawn(
         &mut self,
         name: &str,
         interval: Duration,
         delay: Duration,
         mut work: impl FnMut() + Send + 'static,
-    ) -> Result<(), Error> {
+    ) -> Result<Sender<()>, Error> {
         let (wake, woken) = channel::<()>();
-        let running = self.running.clone();
+        let (running, stopping) = (self.running.clone(), Arc::clone(&self.stopping));
         spawn_thread(name, move || {
             let _running = running;
             let mut wait = delay;
-            while let Err(RecvTimeoutError::Timeout) = woken.recv_timeout(wait) {
+            while woken.recv_timeout(wait) != Err(RecvTimeoutError::Disconnected) && !stopping.load(Ordering::Relaxed) {
                 work();
                 wait = interval;
             }
         })?;
-        self.wake.push(wake);
-        Ok(())
+        self.wake.push(wake.clone());
+        Ok(wake)
     }
 
     /// Ends the threads; one that waits for a silent database is cut off: each statement is whole or nothing.
     fn stop(self) {
         self.stopping.store(true, Ordering::Relaxed);
-        drop((self.wake, self.running));
+        for wake in &self.wake {
+            // One that ended already needs no waking.
+            let _ = wake.send(());
+        }
+        drop(self.running);
         if self.ended.recv_timeout(self.patience) == Err(RecvTimeoutError::Timeout) {
             log::warn!(event = "background_cut_off"; "background work was cut off");
         }

@@ -79,7 +79,7 @@ pub(super) fn run(overrides: &Overrides, command: Command) -> Result<(), Failure
             record(overrides, "imported", &entry.kid);
             print_added(&entry, json)
         }
-        Command::Rotate { alg } => match signing_keys::rotate(&directory, alg, now)? {
+        Command::Rotate { alg } => match signing_keys::rotate(&directory, alg, config.access_ttl, now)? {
             Some(entry) => {
                 record(overrides, "rotated", &entry.kid);
                 print_line(format_args!("{} signs from now on, by {}.", entry.kid, entry.alg))

@@ -59,6 +59,7 @@ pub async fn introspect_token(
     let Some(token) = form.get("token").map(str::to_owned) else {
         return Ok(respond::oauth_refusal("invalid_request", "Missing: token"));
     };
+    shared.read_keys_for(std::iter::once(token.as_str())).await;
     let found =
         shared.blocking(&request, move |app, connection| introspection::introspect(app, connection, &token)).await?;
     let issuer = &shared.app.config.tokens.issuer;

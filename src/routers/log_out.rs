@@ -69,6 +69,7 @@ async fn end_shown(shared: &Shared, request: &HttpRequest, payload: web::Payload
     shown.access_tokens.extend(bearer);
     shown.refresh_tokens.extend(sent.refresh_token);
 
+    shared.read_keys_for(shown.access_tokens.iter().map(String::as_str)).await;
     let proofs = Proofs::of(&shared.app, &shown);
     if !proofs.is_empty() {
         shared.blocking(request, move |app, connection| log_out::log_out(app, connection, &proofs)).await?;

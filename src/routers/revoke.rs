@@ -63,6 +63,7 @@ pub async fn revoke_token(
     let Some(token) = form.get("token").map(str::to_owned) else {
         return Ok(respond::oauth_refusal("invalid_request", "Missing: token"));
     };
+    shared.read_keys_for(std::iter::once(token.as_str())).await;
     let outcome = shared
         .blocking(&request, move |app, connection| revoke_token::revoke(app, connection, &token, client_id.as_deref()))
         .await?;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::logging;
 use crate::models::AnyConnection;
-use crate::services::audit;
+use crate::services::{audit, tokens};
 use crate::types::{Event, Instant};
 
 /// A request's statements together may take this many times `database.acquire_timeout`.
@@ -102,6 +102,16 @@ impl Shared {
             return Err(Error::Database("the database did not answer in time".to_owned()));
         };
         done.map_err(|_| Error::Internal("synchronous work panicked".to_owned()))?
+    }
+
+    /// Whether one of these tokens names a key pair that was not read yet. Then the directory is read again by the thread that
+    /// does so, at most once a second; this waits for it, in bounds, and whoever asks looks at the tokens again.
+    pub async fn read_keys_for<'a>(&self, mut tokens: impl Iterator<Item = &'a str>) -> bool {
+        let names_one = tokens.any(|token| tokens::names_unread_key(&self.app, token));
+        if names_one {
+            self.app.access_keys.look_again().await;
+        }
+        names_one
     }
 
     /// Logs an event of a request that changes nothing, and counts it for the audit trail.

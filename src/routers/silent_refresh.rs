@@ -112,7 +112,7 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
         match request::bearer(request) {
             Bearer::Repeated => return Err(Error::bad_request("There are two Authorization headers")),
             Bearer::Token(token) => {
-                return match authenticate::check_access_token(app, token)? {
+                return match check_access_tokens(shared, &[token]).await? {
                     Ok(identity) => Ok(Verdict::SignedIn(identity)),
                     Err(unusable) => refused(unusable.refusal),
                 };
@@ -132,12 +132,10 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
     cross_site::check(request, &method, &app.config)?;
     let unusable = match mode {
         Mode::Now => Unusable { refusal: Refusal::NotAuthenticated, revoked: None },
-        Mode::WhenNeeded | Mode::Gateway(_) => {
-            match authenticate::check_access_tokens(app, presented.access.iter().copied())? {
-                Ok(identity) => return Ok(Verdict::SignedIn(identity)),
-                Err(unusable) => unusable,
-            }
-        }
+        Mode::WhenNeeded | Mode::Gateway(_) => match check_access_tokens(shared, &presented.access).await? {
+            Ok(identity) => return Ok(Verdict::SignedIn(identity)),
+            Err(unusable) => unusable,
+        },
     };
     let may_refresh = method != Method::OPTIONS && !cross_site::is_cross_site_subresource(request, &app.config);
     if presented.refresh.is_empty() || !may_refresh {
@@ -161,6 +159,15 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
         Ok(refreshed) => Verdict::Refreshed(Box::new(refreshed)),
         Err(refused) => refused_by_engine(refused, since),
     })
+}
+
+/// A key that another replica signs with already is read before its token is refused.
+pub(super) async fn check_access_tokens(shared: &Shared, texts: &[&str]) -> Result<Result<Identity, Unusable>, Error> {
+    let checked = authenticate::check_access_tokens(&shared.app, texts.iter().copied())?;
+    if checked.is_ok() || !shared.read_keys_for(texts.iter().copied()).await {
+        return Ok(checked);
+    }
+    authenticate::check_access_tokens(&shared.app, texts.iter().copied())
 }
 
 fn refused_by_engine(refused: Refused, since: Instant) -> Verdict {

@@ -69,7 +69,7 @@ pub struct Unusable {
 /// Checks an access token, and that neither its session nor its user's claims were revoked.
 ///
 /// [`Error::NotReady`] until the revocations were loaded once: before that nobody can be called signed in.
-pub fn check_access_token(app: &App, text: &str) -> Result<Result<Identity, Unusable>, Error> {
+fn check_access_token(app: &App, text: &str) -> Result<Result<Identity, Unusable>, Error> {
     let unusable = |refusal| Ok(Err(Unusable { refusal, revoked: None }));
     let claims = match tokens::verify(app, text) {
         Ok(claims) => claims,

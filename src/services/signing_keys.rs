@@ -11,6 +11,9 @@ use crate::types::{Secret, SigningAlgorithm, Timestamp};
 /// settle.
 const REREAD: Duration = Duration::from_secs(2);
 
+/// How far the clocks of the hosts may be apart: of the one that runs `tacit keys`, and of the replicas.
+const CLOCKS: Duration = Duration::from_secs(30);
+
 /// A key of access tokens, as operators see it.
 #[derive(Debug)]
 pub struct SigningKey {
@@ -45,7 +48,7 @@ pub fn import(directory: &KeyDirectory, pem: &[u8], now: Timestamp) -> Result<En
 
 fn add(directory: &KeyDirectory, pair: &KeyPair, now: Timestamp) -> Result<Entry, Error> {
     let kid = pair.public.thumbprint();
-    let entry = Entry { kid, alg: pair.public.algorithm(), created_at: now, signed_until: None };
+    let entry = Entry { kid, alg: pair.public.algorithm(), created_at: now, signed_until: None, access_ttl: None };
     directory.update(|index| {
         if index.find(&entry.kid).is_some() {
             return Err(Error::bad_request(format!("{} is there already", entry.kid)));
@@ -60,10 +63,11 @@ fn add(directory: &KeyDirectory, pair: &KeyPair, now: Timestamp) -> Result<Entry
     })
 }
 
-/// Lets the newest key pair sign, or the newest of an algorithm; HS256: `tokens.secret` again. `None`: that is so already.
+/// Lets the newest key pair sign, or the newest of an algorithm; HS256: `tokens.secret` again, and the answer is `None`.
 pub fn rotate(
     directory: &KeyDirectory,
     algorithm: Option<SigningAlgorithm>,
+    access_ttl: Duration,
     now: Timestamp,
 ) -> Result<Option<Entry>, Error> {
     directory.update(|index| {
@@ -74,7 +78,7 @@ pub fn rotate(
             Some(algorithm) => Some(newest(index, |entry| entry.alg == algorithm, &format!("--alg {algorithm}"))?),
             None => Some(newest(index, |_| true, "--alg EdDSA")?),
         };
-        index.sign_with(newest.as_ref().map(|entry| entry.kid.clone()), now);
+        index.sign_with(newest.as_ref().map(|entry| entry.kid.clone()), access_ttl, now);
         Ok(newest)
     })
 }
@@ -99,7 +103,7 @@ pub fn retire(
         if index.signing.as_deref() == Some(kid) {
             return Err(Error::bad_request(format!("{kid} signs; let another one sign first: `tacit keys rotate`")));
         }
-        let until = entry.signed_until.map(|at| retirable_at(at, access_ttl)).filter(|until| *until > now);
+        let until = retirable_at(entry, access_ttl).filter(|until| *until > now);
         if let Some(until) = until.filter(|_| !force) {
             return Err(Error::bad_request(format!(
                 "tokens that {kid} signed can be good until {}; retire it then, or now with --force",
@@ -108,13 +112,13 @@ pub fn retire(
         }
         index.keys.retain(|entry| entry.kid != kid);
         Ok(())
-    })?;
-    // The index no longer names it: were this the end, nobody would miss the file.
-    directory.remove_pem(kid)
+    })
 }
 
-fn retirable_at(signed_until: Timestamp, access_ttl: Duration) -> Timestamp {
-    signed_until.plus(access_ttl).plus(REREAD)
+/// `access_ttl` as it is configured now; it may have been another when the key signed.
+fn retirable_at(entry: &Entry, access_ttl: Duration) -> Option<Timestamp> {
+    let longest = entry.access_ttl.map_or(access_ttl, |seconds| access_ttl.max(Duration::from_secs(seconds)));
+    entry.signed_until.map(|at| at.plus(longest).plus(REREAD).plus(CLOCKS))
 }
 
 /// Every key: the secrets of the configuration, and then the key pairs as they were added.
@@ -131,7 +135,7 @@ pub fn list(directory: &KeyDirectory, config: &TokensConfig) -> Result<Vec<Signi
     });
     let pairs = index.keys.iter().map(|entry| {
         let signs = index.signing.as_ref() == Some(&entry.kid);
-        let stopped = entry.signed_until.map(|at| retirable_at(at, config.access_ttl));
+        let stopped = retirable_at(entry, config.access_ttl);
         SigningKey {
             kid: entry.kid.clone(),
             algorithm: entry.alg,

@@ -1,9 +1,12 @@
 use std::collections::HashMap;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus::IntCounter;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::directory::{Contents, Snapshot};
 use super::{AccessKey, KeyDirectory, secrets_of};
@@ -24,7 +27,7 @@ const YOUNG: Duration = Duration::from_secs(60);
 /// How often a token that names an unknown key may have the keys looked up again, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a request waits for another one's look.
+/// How long after a look was asked for requests wait for it: a volume may hang.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The keys of access tokens: one signs, all verify, each found by its exact `kid`.
@@ -40,6 +43,10 @@ pub struct AccessKeys {
     /// The keys of other audiences, by kid: what this replica signed for, and what the database named.
     derived: RwLock<HashMap<String, Arc<AccessKey>>>,
     reading: Mutex<Reading>,
+    looks: Mutex<Looks>,
+    /// The number of the last look that ended.
+    looked: watch::Sender<u64>,
+    /// When the database was last asked for audiences, and answered.
     derived_looked: Mutex<Option<Instant>>,
     failures: IntCounter,
 }
@@ -63,8 +70,17 @@ struct Reading {
     seen: HashMap<String, Option<Instant>>,
     /// A key pair that is to sign has not settled yet.
     settling: bool,
-    /// When a request last had the directory read.
-    looked: Option<Instant>,
+}
+
+/// The looks at the directory that requests ask for.
+#[derive(Default)]
+struct Looks {
+    /// Wakes the thread that reads; the command line has none.
+    wake: Option<Sender<()>>,
+    /// Which one was asked for last.
+    number: u64,
+    /// When that was.
+    asked: Option<Instant>,
 }
 
 impl AccessKeys {
@@ -89,6 +105,8 @@ impl AccessKeys {
             current: RwLock::new(Arc::new(current)),
             derived: RwLock::default(),
             reading: Mutex::new(Reading { snapshot, seen, ..Reading::default() }),
+            looks: Mutex::default(),
+            looked: watch::Sender::default(),
             derived_looked: Mutex::default(),
             failures,
         })
@@ -97,10 +115,6 @@ impl AccessKeys {
     /// The set is held no longer than a look takes.
     fn look<T>(&self, look: impl FnOnce(&KeySet) -> T) -> T {
         look(&self.current.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn known(&self, kid: &str) -> Option<Arc<AccessKey>> {
-        self.look(|set| set.keys.get(kid).cloned())
     }
 
     /// How long a replica that starts has to wait before it may sign: other replicas may not have read a new key yet.
@@ -141,21 +155,44 @@ impl AccessKeys {
         self.look(|set| set.published.clone())
     }
 
-    /// The key of this exact id, if it may sign for `tokens.audience`. For an unknown one the directory is read again,
-    /// at most once a second.
+    /// The key of this exact id, if it may sign for `tokens.audience`.
     pub fn find(&self, kid: &str) -> Option<Arc<AccessKey>> {
-        let found = self.known(kid);
-        if found.is_some() || !PublicKey::is_thumbprint(kid) {
-            return found;
+        self.look(|set| set.keys.get(kid).cloned())
+    }
+
+    /// Whether this may be the id of a key pair that lies in the directory, and was not read yet.
+    pub fn is_unread(&self, kid: &str) -> bool {
+        PublicKey::is_thumbprint(kid) && self.find(kid).is_none()
+    }
+
+    /// What wakes the thread that calls [`AccessKeys::poll`].
+    pub fn wake_by(&self, wake: Sender<()>) {
+        self.looks.lock().wake = Some(wake);
+    }
+
+    /// Has the directory read again now, at most once a second, and waits for that; or for the one that was asked for before.
+    pub async fn look_again(&self) {
+        let Some((number, patience)) = self.ask() else { return };
+        let mut looked = self.looked.subscribe();
+        drop(timeout(patience, looked.wait_for(|last| *last >= number)).await);
+    }
+
+    /// The look to wait for, and for how long; `None`: the last one is over, and the next one not due yet.
+    fn ask(&self) -> Option<(u64, Duration)> {
+        let mut looks = self.looks.lock();
+        let now = self.clock.instant();
+        if *self.looked.borrow() < looks.number {
+            // It is on its way. Whoever comes while the volume hangs does not wait at all.
+            let asked = looks.asked?;
+            return Some((looks.number, PATIENCE.saturating_sub(now.saturating_duration_since(asked))));
         }
-        // Who comes while another one looks wants to know what it found.
-        let mut reading = self.reading.try_lock_for(PATIENCE)?;
-        let found = self.known(kid);
-        if found.is_some() || !is_due(&mut reading.looked, self.clock.instant()) {
-            return found;
+        if looks.asked.is_some_and(|asked| !is_long_ago(asked, now)) {
+            return None;
         }
-        self.read(&mut reading);
-        self.known(kid)
+        looks.wake.as_ref()?.send(()).ok()?;
+        looks.asked = Some(now);
+        looks.number += 1;
+        Some((looks.number, PATIENCE))
     }
 
     /// The key of another audience, if this replica knows that audience.
@@ -163,16 +200,22 @@ impl AccessKeys {
         self.derived.read().unwrap_or_else(PoisonError::into_inner).get(kid).cloned()
     }
 
-    /// Whether the database is to be asked for audiences, since no key is known by this id: once a second at most.
-    pub fn asks_for_audiences(&self, kid: &str) -> bool {
-        AccessKey::is_hs256_kid(kid) && is_due(&mut self.derived_looked.lock(), self.clock.instant())
+    /// Whether the database is to be asked for audiences, since no key is known by this id: once a second, as soon as it
+    /// answered. Until then every request asks, since none may say of a good token that it is not.
+    pub fn asks_for_audiences(&self, kid: &str) -> Option<Instant> {
+        let now = self.clock.instant();
+        let is_due =
+            AccessKey::is_hs256_kid(kid) && self.derived_looked.lock().is_none_or(|last| is_long_ago(last, now));
+        is_due.then_some(now)
     }
 
-    /// Learns the keys of audiences.
-    pub fn learn<'a>(&self, audiences: impl Iterator<Item = &'a str>) {
+    /// Learns the keys of audiences, of which the database was asked at that time.
+    pub fn learn<'a>(&self, audiences: impl Iterator<Item = &'a str>, asked: Instant) {
         for audience in audiences.filter(|audience| *audience != self.audience) {
             self.derive(audience);
         }
+        let mut looked = self.derived_looked.lock();
+        *looked = (*looked).max(Some(asked));
     }
 
     /// Derives an audience's key from every secret; the one of the secret that signs.
@@ -189,7 +232,10 @@ impl AccessKeys {
 
     /// Reads the directory again, and takes in what changed. What cannot be used is logged, and the keys stay as they are.
     pub fn poll(&self) {
+        // A look that is asked for from here on may come too late for the bytes that are read now.
+        let number = self.looks.lock().number;
         self.read(&mut self.reading.lock());
+        self.looked.send_replace(number);
     }
 
     fn read(&self, reading: &mut Reading) {
@@ -241,7 +287,7 @@ impl AccessKeys {
         let after = KeySet::new(&self.secrets, &self.audience, contents.keys, signing.as_deref())?;
         log_changes(&before, &after);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
-        *reading = Reading { snapshot, seen, settling: stays, problem: reading.problem.take(), looked: reading.looked };
+        *reading = Reading { snapshot, seen, settling: stays, problem: reading.problem.take() };
         Ok(())
     }
 }
@@ -267,13 +313,9 @@ impl KeySet {
     }
 }
 
-/// Whether something that may happen once in [`LOOK_EVERY`] may happen now; then it is noted.
-fn is_due(last: &mut Option<Instant>, now: Instant) -> bool {
-    let due = last.is_none_or(|last| now.saturating_duration_since(last) >= LOOK_EVERY);
-    if due {
-        *last = Some(now);
-    }
-    due
+/// Whether something that may happen once in [`LOOK_EVERY`] may happen again.
+fn is_long_ago(last: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(last) >= LOOK_EVERY
 }
 
 fn warn(contents: &Contents) {

@@ -160,16 +160,21 @@ impl KeyDirectory {
 
     /// Changes the index as one step: nobody else changes it meanwhile, and readers see the old one or the new one.
     ///
-    /// `change` may write PEM files that the new index names.
+    /// `change` may write PEM files that the new index names; those that it names no longer are removed.
     pub fn update<T>(&self, change: impl FnOnce(&mut Index) -> Result<T, Error>) -> Result<T, Error> {
         let failed = |error: io::Error| self.unwritable(&error);
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
         let _lock = self.lock()?;
         self.sweep().map_err(failed)?;
         let text = self.read_index()?;
-        let mut index = self.parse_index(text.as_deref())?;
+        let before = self.parse_index(text.as_deref())?;
+        let mut index = before.clone();
         let outcome = change(&mut index)?;
         self.write(&self.index_path(), index.to_text().as_bytes()).map_err(failed)?;
+        // The index names them no longer: were this the end, nobody would miss the files.
+        for entry in before.keys.iter().filter(|entry| index.find(&entry.kid).is_none()) {
+            self.remove_pem(&entry.kid)?;
+        }
         Ok(outcome)
     }
 
@@ -179,8 +184,7 @@ impl KeyDirectory {
         self.write(&path, pair.to_pem().expose()).map_err(|error| self.unwritable(&error))
     }
 
-    /// Removes a key pair's file, if it is there.
-    pub fn remove_pem(&self, kid: &str) -> Result<(), Error> {
+    fn remove_pem(&self, kid: &str) -> Result<(), Error> {
         match fs::remove_file(self.pem_path(kid)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(self.unwritable(&error)),
             _ => Ok(()),
@@ -261,7 +265,8 @@ mod tests {
     fn add(directory: &KeyDirectory) -> String {
         let pair = KeyPair::generate(SigningAlgorithm::EdDsa).unwrap();
         let (kid, created_at) = (pair.public.thumbprint(), Timestamp::from_unix_seconds(0));
-        let entry = Entry { kid: kid.clone(), alg: SigningAlgorithm::EdDsa, created_at, signed_until: None };
+        let entry =
+            Entry { kid: kid.clone(), alg: SigningAlgorithm::EdDsa, created_at, signed_until: None, access_ttl: None };
         let added = directory.update(|index| {
             directory.write_pem(&pair)?;
             index.keys.push(entry);
@@ -276,7 +281,7 @@ mod tests {
             index.keys.retain(|entry| entry.kid != kid);
             Ok(())
         });
-        removed.and_then(|()| directory.remove_pem(kid)).unwrap();
+        removed.unwrap();
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::types::{PublicKey, SigningAlgorithm, Timestamp};
@@ -27,6 +29,10 @@ pub struct Entry {
     /// When it last stopped signing: ISO 8601; absent if it never signed, or signs now.
     #[serde(with = "optional_moment", default, skip_serializing_if = "Option::is_none")]
     pub signed_until: Option<Timestamp>,
+    /// The longest `tokens.access_ttl` that was configured when it began or ceased to sign, in seconds; absent if it never
+    /// signed. What is configured when its tokens are to be gone may be shorter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_ttl: Option<u64>,
 }
 
 impl Index {
@@ -65,14 +71,17 @@ impl Index {
         self.keys.iter().find(|entry| entry.kid == kid)
     }
 
-    /// Lets another key sign from `now` on; `None`: `tokens.secret`.
-    pub fn sign_with(&mut self, kid: Option<String>, now: Timestamp) {
+    /// Lets another key sign from `now` on; `None`: `tokens.secret`. `access_ttl`: how long tokens live.
+    pub fn sign_with(&mut self, kid: Option<String>, access_ttl: Duration, now: Timestamp) {
         for entry in &mut self.keys {
             if Some(&entry.kid) == kid.as_ref() {
                 entry.signed_until = None;
             } else if Some(&entry.kid) == self.signing.as_ref() {
                 entry.signed_until = Some(now);
+            } else {
+                continue;
             }
+            entry.access_ttl = entry.access_ttl.max(Some(access_ttl.as_secs()));
         }
         self.signing = kid;
     }
@@ -130,7 +139,7 @@ mod tests {
 
     fn entry(letter: &str) -> Entry {
         let created_at = Timestamp::from_unix_seconds(1_700_000_000);
-        Entry { kid: letter.repeat(43), alg: SigningAlgorithm::EdDsa, created_at, signed_until: None }
+        Entry { kid: letter.repeat(43), alg: SigningAlgorithm::EdDsa, created_at, signed_until: None, access_ttl: None }
     }
 
     #[test]
@@ -138,14 +147,16 @@ mod tests {
         let mut index = Index { signing: None, keys: vec![entry("a"), entry("b")] };
         assert_eq!(Index::parse(index.to_text().as_bytes()), Ok(index.clone()));
         let moment = Timestamp::from_unix_seconds(1_700_000_100);
-        index.sign_with(Some("a".repeat(43)), moment);
+        index.sign_with(Some("a".repeat(43)), Duration::from_secs(60), moment);
         assert!(index.keys.iter().all(|entry| entry.signed_until.is_none()));
-        index.sign_with(Some("b".repeat(43)), moment);
+        assert_eq!(index.find(&"a".repeat(43)).unwrap().access_ttl, Some(60));
+        index.sign_with(Some("b".repeat(43)), Duration::from_secs(5), moment);
         assert_eq!(index.find(&"a".repeat(43)).unwrap().signed_until, Some(moment));
         assert_eq!(Index::parse(index.to_text().as_bytes()), Ok(index.clone()));
-        index.sign_with(Some("a".repeat(43)), moment);
-        assert_eq!(index.find(&"a".repeat(43)).unwrap().signed_until, None);
-        index.sign_with(None, moment);
+        index.sign_with(Some("a".repeat(43)), Duration::from_secs(5), moment);
+        let first = index.find(&"a".repeat(43)).unwrap();
+        assert_eq!((first.signed_until, first.access_ttl), (None, Some(60)));
+        index.sign_with(None, Duration::from_secs(5), moment);
         assert_eq!((index.signing, index.keys.iter().filter(|key| key.signed_until.is_some()).count()), (None, 2));
     }
 

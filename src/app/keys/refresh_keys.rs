@@ -9,7 +9,8 @@ use crate::types::Secret;
 
 /// The keys of refresh tokens: one signs, all verify, each found by its id byte.
 pub struct RefreshKeys {
-    keys: Vec<(u8, Secret)>,
+    signing: (u8, Secret),
+    previous: Vec<(u8, Secret)>,
 }
 
 impl RefreshKeys {
@@ -28,39 +29,46 @@ impl RefreshKeys {
                 None => keys.push((id, secret)),
             }
         }
-        Ok(Self { keys })
+        let mut keys = keys.into_iter();
+        let signing = keys.next().ok_or_else(|| Error::Internal("no secret of [sessions]".to_owned()))?;
+        Ok(Self { signing, previous: keys.collect() })
+    }
+
+    /// The signing one first.
+    fn all(&self) -> impl Iterator<Item = &(u8, Secret)> {
+        std::iter::once(&self.signing).chain(&self.previous)
     }
 
     /// The id of the key that signs.
     pub fn signing_id(&self) -> u8 {
-        self.keys.first().map_or(0, |(id, _)| *id)
+        self.signing.0
     }
 
     /// The HMAC over `message` under a key that is derived from the signing one, for one purpose only.
     pub fn tag(&self, purpose: &[u8], message: &[u8]) -> [u8; 32] {
-        let secret = self.keys.first().map_or(&[][..], |(_, secret)| secret.expose());
-        hmac_sha256(&hmac_sha256(secret, purpose), message)
+        derived(&self.signing.1, purpose, message)
     }
 
     /// The tags of a message under all of the keys, the signing one's first.
     pub fn tags(&self, purpose: &[u8], message: &[u8]) -> Vec<[u8; 32]> {
-        let tag = |secret: &Secret| hmac_sha256(&hmac_sha256(secret.expose(), purpose), message);
-        self.keys.iter().map(|(_, secret)| tag(secret)).collect()
+        self.all().map(|(_, secret)| derived(secret, purpose, message)).collect()
     }
 
     /// Whether this is the tag of that message under any of the keys.
     pub fn is_tag(&self, purpose: &[u8], message: &[u8], tag: &[u8]) -> bool {
-        self.keys.iter().any(|(_, secret)| {
-            let expected = hmac_sha256(&hmac_sha256(secret.expose(), purpose), message);
-            bool::from(expected.as_slice().ct_eq(tag))
-        })
+        self.all().any(|(_, secret)| bool::from(derived(secret, purpose, message).as_slice().ct_eq(tag)))
     }
 
     /// The HMAC over `message` under the key of this id, to be finished or verified; `None` for an unknown id.
     pub fn mac(&self, id: u8, message: &[u8]) -> Option<Hmac<Sha256>> {
-        let (_, secret) = self.keys.iter().find(|(known, _)| *known == id)?;
+        let (_, secret) = self.all().find(|(known, _)| *known == id)?;
         let mut mac = new_mac(secret.expose());
         mac.update(message);
         Some(mac)
     }
+}
+
+/// The HMAC over `message` under a key that is derived from `secret`, for one purpose only.
+fn derived(secret: &Secret, purpose: &[u8], message: &[u8]) -> [u8; 32] {
+    hmac_sha256(&hmac_sha256(secret.expose(), purpose), message)
 }

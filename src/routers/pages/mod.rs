@@ -23,8 +23,7 @@ pub use register::*;
 pub use return_to::way_back;
 
 use super::shared::Shared;
-use super::{body, cookies, request};
-use crate::services::authenticate;
+use super::{body, cookies, request, silent_refresh};
 use crate::services::refresh::{self, Occasion, Rotation};
 use crate::services::scopes::Asking;
 
@@ -56,7 +55,7 @@ pub fn see_other(location: &str) -> HttpResponse {
 /// Whether a page that asks for a sign-in would be asking in vain. Nothing is refreshed: the page that follows does that.
 async fn is_signed_in(shared: &Shared, request: &HttpRequest) -> bool {
     let presented = cookies::presented(request, &shared.app.config.cookies);
-    if matches!(authenticate::check_access_tokens(&shared.app, presented.access.iter().copied()), Ok(Ok(_))) {
+    if matches!(silent_refresh::check_access_tokens(shared, &presented.access).await, Ok(Ok(_))) {
         return true;
     }
     if presented.refresh.is_empty() || !shared.app.revocations.is_loaded() {

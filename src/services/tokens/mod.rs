@@ -6,7 +6,7 @@ mod verify;
 
 pub use self::claims::{Claims, ClientClaims};
 pub use self::mint::{AccessToken, ClientAccessToken, mint, mint_for_client};
-pub use self::verify::{Flaw, Verified, named_key, verify, verify_any};
+pub use self::verify::{Flaw, Verified, named_key, names_unread_key, verify, verify_any};
 
 /// RFC 9068, section 2.1.
 const TYPE: &str = "at+jwt";

@@ -83,6 +83,12 @@ pub fn verify_any(app: &App, connection: &mut AnyConnection, text: &str) -> Resu
     }))
 }
 
+/// Whether a token names a key pair that this replica has not read yet, or that nobody has.
+pub fn names_unread_key(app: &App, text: &str) -> bool {
+    let header = split(text).and_then(|(header, ..)| parse_part::<StrictHeader>(header));
+    header.is_some_and(|header| app.access_keys.is_unread(&header.kid))
+}
+
 /// The key that a token names, if it is known: nothing is said of its signature.
 pub fn named_key(app: &App, text: &str) -> Option<Arc<AccessKey>> {
     let header: StrictHeader = parse_part(split(text)?.0)?;
@@ -95,9 +101,9 @@ fn learn_audiences(app: &App, connection: &mut AnyConnection, text: &str) -> Res
     let Some(header) = split(text).and_then(|(header, ..)| parse_part::<StrictHeader>(header)) else { return Ok(()) };
     let keys = &app.access_keys;
     let known = keys.find_derived(&header.kid).is_some() || keys.find(&header.kid).is_some();
-    if !known && keys.asks_for_audiences(&header.kid) {
+    if !known && let Some(asked) = keys.asks_for_audiences(&header.kid) {
         let audiences: Vec<Words> = client::list(connection)?.iter().map(client::Client::audiences).collect();
-        keys.learn(audiences.iter().flat_map(Words::iter));
+        keys.learn(audiences.iter().flat_map(Words::iter), asked);
     }
     Ok(())
 }

@@ -138,6 +138,28 @@ async fn another_replica_knows_the_key_of_an_audience_that_was_added_just_now() 
     );
 }
 
+#[tokio::test]
+async fn who_asks_while_another_one_learns_an_audience_is_told_the_truth_too() {
+    let home = Home::new();
+    let replica = || Setup::default().set("tokens.secret", SECRET).set("tokens.issuer", "https://id.example");
+    let client = client(&home);
+    let first = replica().start_in(home.clone()).await;
+    let token = token_for(&first, &client, "orders").await;
+    // So many that reading them takes a while.
+    let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)";
+    let columns = "id, name, secret_hash, grants, scopes, audiences, created_at, secret_changed_at";
+    home.database.execute(&format!(
+        "INSERT INTO clients ({columns}) {numbers} SELECT 'id-' || i, 'name-' || i, secret_hash, grants, scopes, \
+         audiences, created_at, secret_changed_at FROM n, clients"
+    ));
+    for round in 0..3 {
+        let restarted = replica().start_in(home.clone()).await;
+        let asked = (0..20).map(|_| is_active(&restarted, &client, &token));
+        let active = futures_util::future::join_all(asked).await;
+        assert!(active.iter().all(|active| *active), "{round}: {active:?}");
+    }
+}
+
 /// What `tacit token explain` prints.
 fn explain(home: &Home, token: &str) -> String {
     let secret = format!("tokens.secret={SECRET}");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -14,8 +14,10 @@ use super::{
 };
 use crate::access_tokens::{accepted, assert_invalid};
 use crate::app::{Home, LIMIT, Tacit, eventually, tacit_command};
+use crate::clients::create;
 use crate::command_line::{done, fails, text};
 use crate::forge::encode;
+use crate::introspect::introspect;
 use crate::shapes::part;
 
 const FAILURES: &str = "tacit_signing_keys_failures_total";
@@ -182,6 +184,60 @@ async fn a_flood_of_unknown_keys_reads_the_directory_once_a_second_at_most() {
     let most = 5.0 * (begun.elapsed().as_secs_f64() + 2.0);
     let read = tacit.metric(FAILURES).await - before;
     assert!(read <= most && most < 400.0, "{read} readings, expected {most} at most");
+}
+
+/// Whoever opens a file waits for as long as this lives, as on a volume that hangs: the kernel keeps it for a lease's holder.
+#[cfg(target_os = "linux")]
+struct Hanging(Child);
+
+#[cfg(target_os = "linux")]
+impl Hanging {
+    fn file(path: &Path) -> Self {
+        // 1024 is F_SETLEASE, and 1 F_WRLCK. It says so when it has the file.
+        let script = "$SIG{IO} = 'IGNORE'; open(F, '+<', $ARGV[0]) or die; \
+            for (1..500) { if (fcntl(F, 1024, 1)) { $| = 1; print 'h'; sleep 40; exit } select(undef, undef, undef, 0.01) }";
+        let mut command = Command::new("perl");
+        let mut child = command.args(["-e", script]).arg(path).stdout(Stdio::piped()).spawn().expect("perl");
+        let said = child.stdout.take().map(|mut out| std::io::Read::read(&mut out, &mut [0]));
+        assert_eq!(said.expect("a pipe").expect("a byte"), 1, "no lease");
+        Self(child)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("perl's end");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_volume_that_hangs_holds_up_nobody_while_unknown_keys_are_named() {
+    let tacit = Tacit::start().await;
+    tacit.register("ada").await;
+    let token = access_token(&tacit, "ada").await;
+    generate(&tacit.home, "EdDSA");
+    wait_published(&tacit, 1).await;
+    let client = create(&tacit.home, "api", &[]);
+    let hanging = Hanging::file(&index_path(&tacit.home));
+    let begun = Instant::now();
+    let forged = (0..400).map(|number| {
+        let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": format!("{number:043}")});
+        format!("{}.{}", encode(header.to_string()), token.split_once('.').unwrap().1)
+    });
+    let flood = forged.map(async |forged: String| {
+        assert_invalid(&tacit, &forged, "unknown").await;
+        assert_eq!(introspect(&tacit, &client, &forged).await["active"], false);
+        assert!(accepted(&tacit, &token).await);
+        assert_eq!(tacit.get("/healthz").send().await.unwrap().status(), 200);
+    });
+    futures_util::future::join_all(flood).await;
+    // Half a second for one of them after the other would be three minutes.
+    assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
+    drop(hanging);
+    generate(&tacit.home, "EdDSA");
+    wait_published(&tacit, 2).await;
 }
 
 #[tokio::test]
