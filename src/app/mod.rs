@@ -5,6 +5,7 @@ mod gate;
 mod hasher;
 mod keys;
 mod metrics;
+mod recent;
 mod revocations;
 mod rotations;
 
@@ -13,6 +14,7 @@ pub use gate::{Gate, Line, Ticket};
 pub use hasher::Hasher;
 pub use keys::{AccessKey, AccessKeys, Entry, Index, KeyDirectory, KeyPair, RefreshKeys, secrets_of};
 pub use metrics::{Metrics, Readings};
+pub use recent::Recent;
 pub use revocations::{Polled, Revocations};
 pub use rotations::{Place, Rotations};
 

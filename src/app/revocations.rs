@@ -1,9 +1,10 @@
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::recent::Recent;
 use crate::models::session::RevokedReason;
 use crate::types::{Instant, SessionId, Timestamp, UserId};
 
@@ -18,6 +19,14 @@ pub struct Revocations {
     known: RwLock<Known>,
     /// Told whenever there is something new.
     news: watch::Sender<()>,
+    /// The last list that was asked for, for all who ask before it changes.
+    listed: Mutex<Option<Listed>>,
+}
+
+struct Listed {
+    edition: u64,
+    since: Timestamp,
+    recent: Arc<Recent>,
 }
 
 #[derive(Default)]
@@ -26,6 +35,23 @@ struct Known {
     users: HashMap<UserId, (i64, Timestamp)>,
     newest: Option<Timestamp>,
     polled: Option<Instant>,
+    /// The database's time at the last poll: the hosts' clocks differ, and this is the same on every replica.
+    time: Option<Timestamp>,
+    /// Another one after every change.
+    edition: u64,
+}
+
+impl Known {
+    /// Whether any of them is new.
+    fn add(&mut self, ids: &[SessionId], reason: RevokedReason, at: Timestamp) -> bool {
+        let before = self.sessions.len();
+        for id in ids {
+            self.sessions.entry(*id).or_insert((reason, at));
+        }
+        let news = self.sessions.len() > before;
+        self.edition += u64::from(news);
+        news
+    }
 }
 
 /// What a poll read from the database.
@@ -40,7 +66,7 @@ pub struct Polled {
 
 impl Revocations {
     pub(super) fn new(remembered: Duration) -> Self {
-        Self { remembered, known: RwLock::default(), news: watch::Sender::new(()) }
+        Self { remembered, known: RwLock::default(), news: watch::Sender::new(()), listed: Mutex::default() }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -65,80 +91,112 @@ impl Revocations {
     }
 
     /// Notes at once what this replica itself revoked; the next poll brings the database's own time for it.
-    pub fn add_session(&self, id: SessionId, reason: RevokedReason, now: Timestamp) {
-        self.write().sessions.entry(id).or_insert((reason, now));
-        self.news.send_replace(());
+    pub fn add_sessions(&self, ids: &[SessionId], reason: RevokedReason, now: Timestamp) {
+        let mut known = self.write();
+        let at = known.time.unwrap_or(now);
+        let news = known.add(ids, reason, at);
+        drop(known);
+        self.tell(news);
+    }
+
+    /// Notes a session that was found revoked, unless so long ago that no replica lists it.
+    pub fn add_found(&self, id: SessionId, reason: RevokedReason, revoked_at: Timestamp) {
+        let mut known = self.write();
+        let listed = known.time.is_none_or(|time| revoked_at >= self.listed_from(time));
+        let news = listed && known.add(&[id], reason, revoked_at);
+        drop(known);
+        self.tell(news);
     }
 
     /// Notes at once that this replica itself raised a user's version.
     pub fn add_user(&self, id: UserId, version: i64, now: Timestamp) {
         let mut known = self.write();
-        let entry = known.users.entry(id).or_insert((version, now));
-        if version > entry.0 {
-            *entry = (version, now);
+        let at = known.time.unwrap_or(now);
+        let news = known.users.get(&id).is_none_or(|(current, _)| version > *current);
+        if news {
+            known.users.insert(id, (version, at));
+            known.edition += 1;
         }
         drop(known);
-        self.news.send_replace(());
+        self.tell(news);
     }
 
-    /// What is told whenever there may be something new.
+    fn tell(&self, news: bool) {
+        if news {
+            self.news.send_replace(());
+        }
+    }
+
+    /// What is told whenever there is something new.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
 
-    /// The sessions revoked at `since` or later and when, in the order of their ids.
-    pub fn sessions_since(&self, since: Timestamp) -> Vec<(SessionId, Timestamp)> {
+    /// What backends that verify by themselves have to know; none before the first poll.
+    pub fn recent(&self) -> Option<Arc<Recent>> {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.read();
-        let recent = known.sessions.iter().filter(|(_, (_, at))| *at >= since);
-        let mut sessions: Vec<_> = recent.map(|(id, (_, at))| (*id, *at)).collect();
-        sessions.sort_unstable();
-        sessions
+        let (edition, since) = (known.edition, self.listed_from(known.time?));
+        if let Some(last) = listed.as_ref().filter(|last| (last.edition, last.since) == (edition, since)) {
+            return Some(Arc::clone(&last.recent));
+        }
+        let sessions = known.sessions.iter().filter(|(_, (_, at))| *at >= since).map(|(id, (_, at))| (*id, *at));
+        let users = known.users.iter().filter(|(_, (_, at))| *at >= since).map(|(id, (version, _))| (*id, *version));
+        let (sessions, users) = (sessions.collect(), users.collect());
+        // Whoever verifies a token need not wait for the sorting.
+        drop(known);
+        let recent = Arc::new(Recent::new(sessions, users));
+        *listed = Some(Listed { edition, since, recent: Arc::clone(&recent) });
+        Some(recent)
     }
 
-    /// The users changed at `since` or later and their version, in the order of their ids.
-    pub fn users_since(&self, since: Timestamp) -> Vec<(UserId, i64)> {
-        let known = self.read();
-        let recent = known.users.iter().filter(|(_, (_, at))| *at >= since);
-        let mut users: Vec<_> = recent.map(|(id, (version, _))| (*id, *version)).collect();
-        users.sort_unstable();
-        users
+    /// What was revoked earlier is not listed. By the minute: replicas poll at different moments, and would otherwise drop
+    /// the same session at different moments.
+    fn listed_from(&self, time: Timestamp) -> Timestamp {
+        time.floor_to_minute().minus(self.remembered)
     }
 
     /// From when on a poll has to read.
     pub fn poll_from(&self, now: Timestamp) -> Timestamp {
+        let oldest = self.listed_from(now);
         match self.read().newest {
-            None => now.minus(self.remembered),
-            Some(newest) => newest.min(now).minus(READ_BACK).max(now.minus(self.remembered)),
+            None => oldest,
+            Some(newest) => newest.min(now).minus(READ_BACK).max(oldest),
         }
     }
 
     /// Takes in what a poll that began at `begun` read, and forgets what is old. A poll may be overtaken by a later one.
     pub fn take(&self, polled: Polled, begun: Instant) {
         let mut known = self.write();
-        let mut news = false;
+        let (mut news, mut changed) = (false, false);
         for (id, reason, revoked_at) in polled.sessions {
             known.newest = known.newest.max(Some(revoked_at));
-            news |= known.sessions.insert(id, (reason, revoked_at)).is_none();
+            let before = known.sessions.insert(id, (reason, revoked_at));
+            news |= before.is_none();
+            changed |= before != Some((reason, revoked_at));
         }
         for (id, version, raised_at) in polled.users {
             let raised_at = raised_at.unwrap_or(polled.now);
             known.newest = known.newest.max(Some(raised_at));
-            news |= known.users.get(&id).is_none_or(|(current, _)| version > *current);
-            let entry = known.users.entry(id).or_insert((version, raised_at));
-            if version >= entry.0 {
-                *entry = (version, raised_at);
+            let before = known.users.get(&id).copied();
+            if before.is_none_or(|(current, _)| version >= current) {
+                known.users.insert(id, (version, raised_at));
+                news |= before.is_none_or(|(current, _)| version > current);
+                changed |= before != Some((version, raised_at));
             }
         }
+        known.edition += u64::from(changed);
         // Without any revocation yet, the next poll need not read the whole lifetime again.
         known.newest = known.newest.or(Some(polled.now));
         let oldest = polled.now.minus(self.remembered).minus(READ_BACK);
         known.sessions.retain(|_, (_, revoked_at)| *revoked_at >= oldest);
         known.users.retain(|_, (_, raised_at)| *raised_at >= oldest);
-        known.polled = known.polled.max(Some(begun));
-        drop(known);
-        if news {
-            self.news.send_replace(());
+        if known.polled.is_none_or(|last| begun >= last) {
+            known.polled = Some(begun);
+            known.time = Some(polled.now);
         }
+        drop(known);
+        self.tell(news);
     }
 
     /// Whether the set was loaded once: before that nobody can be called signed in.
@@ -180,6 +238,25 @@ mod tests {
         assert_eq!(revocations.poll_from(at(5_000)), at(4_810));
         revocations.take(polled(6_180, vec![]), clock.instant());
         assert_eq!(revocations.of_session(id), None);
+    }
+
+    #[test]
+    fn what_is_known_already_or_too_old_wakes_nobody() {
+        let revocations = Revocations::new(Duration::from_secs(1000));
+        let (id, old, reason) = (SessionId::random(), SessionId::random(), RevokedReason::Logout);
+        let polled = || Polled { sessions: vec![(id, reason, at(4_990))], users: vec![], now: at(5_000) };
+        revocations.take(polled(), Clock::default().instant());
+        let (changes, recent) = (revocations.changes(), revocations.recent().unwrap());
+        revocations.take(polled(), Clock::default().instant());
+        revocations.add_sessions(&[id], reason, at(9_000));
+        revocations.add_found(id, reason, at(4_990));
+        revocations.add_found(old, reason, at(3_900));
+        assert_eq!((changes.has_changed().unwrap(), revocations.of_session(old)), (false, None));
+        assert!(Arc::ptr_eq(&recent, &revocations.recent().unwrap()));
+        revocations.add_sessions(&[id, old], reason, at(9_000));
+        assert!(changes.has_changed().unwrap());
+        // Its moment is the database's, whatever this host's clock says.
+        assert!(revocations.recent().unwrap().sessions.contains(&(old, at(5_000))));
     }
 
     #[test]

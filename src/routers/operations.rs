@@ -10,11 +10,8 @@ use crate::app::{App, Readings};
 use crate::error::Error;
 use crate::models::migrations;
 use crate::schemas::{HealthResponse, IndexResponse, Problem, ReadinessResponse};
-use crate::services::passwords;
+use crate::services::{passwords, revocations};
 use crate::types::SigningAlgorithm;
-
-/// A poll older than this many seconds means that revocations arrive late: not ready.
-const POLL_OVERDUE_SECONDS: u64 = 10;
 
 /// Whether the process lives.
 #[utoipa::path(
@@ -38,13 +35,8 @@ pub async fn show_readiness(shared: web::Data<Shared>, request: HttpRequest) -> 
     if outdated {
         return Err(Error::NotReady("the schema is older than this binary").into());
     }
-    let app = &shared.app;
-    let age = app.revocations.polled().map(|polled| app.clock.instant().saturating_duration_since(polled).as_secs());
-    match age {
-        None => Err(Error::NotReady("the revoked sessions were not loaded yet").into()),
-        Some(age) if age > POLL_OVERDUE_SECONDS => Err(Error::NotReady("the revocation poll fails").into()),
-        Some(revocation_poll_age) => Ok(respond::ok(&ReadinessResponse { status: "ready", revocation_poll_age })),
-    }
+    let revocation_poll_age = revocations::age(&shared.app)?.as_secs();
+    Ok(respond::ok(&ReadinessResponse { status: "ready", revocation_poll_age }))
 }
 
 /// Prometheus metrics.

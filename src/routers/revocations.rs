@@ -8,9 +8,10 @@ use super::body::Form;
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use super::{client, request};
+use crate::app::Recent;
 use crate::error::Error;
 use crate::schemas::{OAuthProblem, Problem, RevocationsResponse};
-use crate::services::revocations::{self, Recent};
+use crate::services::revocations;
 
 /// Longest wait for news, in seconds.
 const MAX_WAIT: u64 = 60;
@@ -50,8 +51,10 @@ pub async fn list_revocations(shared: web::Data<Shared>, request: HttpRequest) -
             }
             Ok::<_, Error>(())
         };
-        if let Ok(outcome) = timeout(wait, news).await {
-            outcome?;
+        match timeout(wait, news).await {
+            Ok(outcome) => outcome?,
+            // The database may have gone away meanwhile: then nobody knows that nothing is new.
+            Err(_) => recent = revocations::recent(app)?,
         }
     }
     let etag = (header::ETAG, format!("W/\"{}\"", recent.tag));

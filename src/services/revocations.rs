@@ -1,11 +1,14 @@
 //! Keeping this replica's set of revoked sessions and stale users close to the database's.
 
-use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::app::{App, Polled};
+use crate::app::{App, Polled, Recent};
 use crate::error::Error;
 use crate::models::{migrations, session, user};
-use crate::types::{SessionId, Timestamp, UserId};
+
+/// After a poll this old, revocations arrive late.
+const OVERDUE: Duration = Duration::from_secs(10);
 
 /// Reads what was revoked lately. The first success makes the service ready.
 pub fn poll(app: &App) -> Result<(), Error> {
@@ -22,31 +25,15 @@ pub fn poll(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
-/// What backends that verify by themselves have to know.
-pub struct Recent {
-    /// Sessions that ended, and when.
-    pub sessions: Vec<(SessionId, Timestamp)>,
-    /// Users whose claims changed, and the version from which on their tokens are good.
-    pub users: Vec<(UserId, i64)>,
-    /// Another one as soon as there is anything new, on every replica alike.
-    pub tag: String,
+/// How old what this replica knows is; an error if it is so old that revocations arrive late.
+pub fn age(app: &App) -> Result<Duration, Error> {
+    let polled = app.revocations.polled().ok_or(Error::NotReady("the revoked sessions were not loaded yet"))?;
+    let age = app.clock.instant().saturating_duration_since(polled);
+    if age > OVERDUE { Err(Error::NotReady("the revocation poll fails")) } else { Ok(age) }
 }
 
-/// What was revoked within the last access lifetime: of anything older no token is good any more.
-pub fn recent(app: &App) -> Result<Recent, Error> {
-    if !app.revocations.is_loaded() {
-        return Err(Error::NotReady("the revoked sessions were not loaded yet"));
-    }
-    let since = app.clock.now().minus(app.config.tokens.access_ttl);
-    let (sessions, users) = (app.revocations.sessions_since(since), app.revocations.users_since(since));
-    let mut digest = Sha256::new();
-    // Without the moment: the replica that revokes notes its own, and learns the database's with the next poll.
-    for (id, _) in &sessions {
-        digest.update(id.as_bytes());
-    }
-    for (id, version) in &users {
-        digest.update([id.as_bytes().as_slice(), &version.to_be_bytes()].concat());
-    }
-    let tag = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-    Ok(Recent { sessions, users, tag })
+/// What was revoked while an access token of before could still be good.
+pub fn recent(app: &App) -> Result<Arc<Recent>, Error> {
+    age(app)?;
+    app.revocations.recent().ok_or(Error::NotReady("the revoked sessions were not loaded yet"))
 }

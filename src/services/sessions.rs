@@ -152,10 +152,7 @@ pub fn ended(owner: Option<UserId>, ids: &[SessionId], reason: RevokedReason) ->
 
 /// Makes known on this replica at once what the others learn from the database within about a second.
 pub fn note_revoked(app: &App, ids: &[SessionId], reason: RevokedReason) {
-    let now = app.clock.now();
-    for id in ids {
-        app.revocations.add_session(*id, reason, now);
-    }
+    app.revocations.add_sessions(ids, reason, app.clock.now());
 }
 
 /// What a person calls this device: "Firefox on Linux", or the program's own name.

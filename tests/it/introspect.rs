@@ -113,6 +113,20 @@ async fn whatever_is_not_good_is_inactive_and_nothing_else_is_said() {
 }
 
 #[tokio::test]
+async fn an_access_token_of_before_a_role_change_is_inactive() {
+    let tacit = Tacit::start().await;
+    tacit.register("ada").await;
+    let client = create(&tacit.home, "api", &[]);
+    let tokens = tacit.token("ada").await;
+    let stale = text(&tokens, "access_token");
+    assert_eq!(introspect(&tacit, &client, stale).await["active"], true);
+    assert!(run(&tacit.home, &["user", "set-role", "ada", "editor"], "").status.success());
+    assert!(eventually(async || introspect(&tacit, &client, stale).await == json!({"active": false})).await);
+    // The session goes on: the next token says the new role.
+    assert_eq!(introspect(&tacit, &client, text(&tokens, "refresh_token")).await["active"], true);
+}
+
+#[tokio::test]
 async fn tokens_of_a_disabled_client_are_inactive() {
     let tacit = Tacit::start().await;
     tacit.register("ada").await;

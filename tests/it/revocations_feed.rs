@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::app::{Setup, Tacit, run};
+use crate::app::{Setup, Tacit, eventually, run};
 use crate::clients::{Credentials, create, is, refusal};
 use crate::problems;
 use crate::shapes::{assert_time, members, part};
@@ -13,7 +13,8 @@ use crate::shapes::{assert_time, members, part};
 async fn ask(tacit: &Tacit, client: &Credentials, query: &str, known: Option<&str>) -> (u16, String, Value) {
     let request = client.on(tacit.get(&format!("/revocations{query}")));
     let request = known.map_or(request.try_clone().unwrap(), |tag| request.header("if-none-match", tag));
-    let answer = request.send().await.unwrap();
+    // Longer than any wait.
+    let answer = request.timeout(Duration::from_secs(60)).send().await.unwrap();
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let (status, tag) = (answer.status().as_u16(), answer.headers()["etag"].to_str().unwrap().to_owned());
     let body = if status == 200 { answer.json().await.expect("JSON") } else { Value::Null };
@@ -40,28 +41,80 @@ async fn ended_sessions_and_changed_users_are_told_and_304_while_nothing_is_new(
     let (status, newest, body) = ask(&tacit, &client, "?wait=20", Some(&tag)).await;
     assert_eq!((status, &body["users"]), (200, &json!([{"sub": claims["sub"], "ver": 2}])));
     assert_ne!(newest, tag);
-    // Older than every token of theirs: forgotten.
-    tacit.home.database.age("sessions", "revoked_at", 3600);
-    tacit.home.database.age("users", "version_changed_at", 3600);
+    // As old as tokens get that are still good at a verifier with a clock of its own, and then older than every one.
+    for (seconds, listed) in [(600, 1), (400, 1), (2600, 0)] {
+        tacit.home.database.age("sessions", "revoked_at", seconds);
+        tacit.home.database.age("users", "version_changed_at", seconds);
+        let replica = Setup::default().start_in(Arc::clone(&tacit.home)).await;
+        let (status, _, body) = ask(&replica, &client, "", None).await;
+        let told = ["sessions", "users"].map(|kind| body[kind].as_array().unwrap().len());
+        assert_eq!((status, told), (200, [listed; 2]), "{seconds} s more");
+    }
+}
+
+#[tokio::test]
+async fn every_replica_answers_the_same_once_it_has_polled() {
+    let one = Tacit::start().await;
+    let two = Setup::default().start_in(Arc::clone(&one.home)).await;
+    let client = create(&one.home, "api", &[]);
+    one.register("ada").await;
+    for ending in [&one, &two, &one] {
+        let tokens = one.token("ada").await;
+        let sid = part(tokens["access_token"].as_str().unwrap(), 1)["sid"].clone();
+        let form = [("token", tokens["refresh_token"].as_str().unwrap())];
+        assert_eq!(ending.post("/revoke").form(&form).send().await.unwrap().status(), 200);
+        let agreed = eventually(async || {
+            let answers = [ask(&one, &client, "", None).await, ask(&two, &client, "", None).await];
+            let told = answers[0].2["sessions"].as_array().unwrap().iter().any(|session| session["sid"] == sid);
+            told && answers[0] == answers[1]
+        });
+        assert!(agreed.await);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_long_ago_changes_nothing() {
+    let tacit = Tacit::start().await;
+    let client = create(&tacit.home, "api", &[]);
+    tacit.register("ada").await;
+    let tokens = tacit.token("ada").await;
+    let access = tokens["access_token"].as_str().unwrap();
+    assert_eq!(tacit.post("/logout").bearer_auth(access).send().await.unwrap().status(), 200);
+    tacit.home.database.age("sessions", "revoked_at", 7200);
     let replica = Setup::default().start_in(Arc::clone(&tacit.home)).await;
-    assert_eq!(ask(&replica, &client, "", Some(&empty)).await.0, 304);
+    let (_, tag, empty) = ask(&replica, &client, "", None).await;
+    assert_eq!(empty, json!({"sessions": [], "users": []}));
+    let form = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    let refused: Value = replica.post("/token").form(&form).send().await.unwrap().json().await.unwrap();
+    assert_eq!(refused["code"], "session_revoked");
+    assert_eq!(ask(&replica, &client, "", Some(&tag)).await.0, 304);
 }
 
 #[tokio::test]
 async fn a_wait_ends_with_the_first_news_and_not_before() {
     let tacit = Tacit::start().await;
     let client = create(&tacit.home, "api", &[]);
-    let jar = tacit.new_session("ada").await;
+    tacit.register("ada").await;
     let (_, tag, _) = ask(&tacit, &client, "", None).await;
     let begun = Instant::now();
     assert_eq!(ask(&tacit, &client, "?wait=1", Some(&tag)).await.0, 304);
     assert!(begun.elapsed() >= Duration::from_secs(1));
-    let waiting = ask(&tacit, &client, "?wait=15", Some(&tag));
-    let ending = async { tacit.post_with("/logout", &jar).await.status() };
-    let begun = Instant::now();
-    let ((status, ..), ended) = tokio::join!(waiting, ending);
-    assert_eq!((status, ended.as_u16()), (200, 200));
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    // What ends at another replica is told long before the wait is over.
+    let replica = Setup::default().start_in(Arc::clone(&tacit.home)).await;
+    for ending in [&tacit, &replica] {
+        let jar = tacit.log_in("ada").await;
+        let (_, tag, _) = ask(&tacit, &client, "", None).await;
+        let waiting = async {
+            let begun = Instant::now();
+            let (status, ..) = ask(&tacit, &client, "?wait=30", Some(&tag)).await;
+            (status, begun.elapsed() < Duration::from_secs(10))
+        };
+        let ended = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            ending.post_with("/logout", &jar).await.status().as_u16()
+        };
+        assert_eq!(tokio::join!(waiting, ended), ((200, true), 200));
+    }
     // Who knows nothing yet does not wait.
     assert_eq!(ask(&tacit, &client, "?wait=15", None).await.0, 200);
 }

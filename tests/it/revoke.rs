@@ -97,6 +97,27 @@ async fn a_clients_token_is_revoked_by_that_client_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_users_token_is_no_caller() {
+    let tacit = Tacit::start().await;
+    let jar = tacit.new_session("ada").await;
+    let client = create(&tacit.home, "app", &["--grant", "password"]);
+    let (own, tokens) = (tacit.token("ada").await, tokens_of(&tacit, &client).await);
+    let token = text(&tokens, "access_token");
+    let asked = || tacit.post("/revoke").form(&[("token", token)]);
+    for request in [
+        asked().bearer_auth(text(&own, "access_token")),
+        asked().bearer_auth(token),
+        asked().header("cookie", jar.header()),
+        asked().basic_auth("ada", Some(PASSWORD)),
+    ] {
+        assert_eq!(refusal(request.send().await.unwrap()).await, is(401, "invalid_client"));
+    }
+    for token in [token, text(&own, "access_token")] {
+        assert_eq!(introspect(&tacit, &client, token).await["active"], true, "nothing has ended");
+    }
+}
+
+#[tokio::test]
 async fn who_presents_a_client_has_to_prove_it_and_nothing_is_revoked() {
     let tacit = Tacit::start().await;
     tacit.register("ada").await;

@@ -163,8 +163,8 @@ fn check(
     if session.client_id != client_id {
         return Ok(Err(Refused::Invalid));
     }
-    if let Some(reason) = session.revocation() {
-        app.revocations.add_session(session.id, reason, now);
+    if let (Some(reason), Some(revoked_at)) = (session.revocation(), session.revoked_at) {
+        app.revocations.add_found(session.id, reason, revoked_at);
         return Ok(Err(Refused::Revoked(reason)));
     }
     if session.is_expired(now) {

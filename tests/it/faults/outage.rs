@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::proxy::{Cut, Network, Proxy};
 use crate::app::{Home, PASSWORD, Setup, Tacit, eventually, problem, refreshed};
+use crate::clients::create;
 use crate::database;
 use crate::jar::{Jar, set_cookies};
 
@@ -215,4 +216,34 @@ async fn started_without_its_database_it_listens_waits_and_heals() {
         assert!(mended.elapsed() < HEALS_WITHIN);
         assert_eq!(tacit.get_with("/verify", &jar).await.status(), 200);
     }
+}
+
+#[tokio::test]
+async fn a_replica_that_lost_the_database_does_not_say_that_nothing_is_new() {
+    if !database::is_postgres() {
+        return; // The embedded database is reached over no network.
+    }
+    let home = Home::new();
+    let proxy = Proxy::of(&home);
+    let tacit = behind(&proxy, &home).start_in(Arc::clone(&home)).await;
+    let client = create(&home, "api", &[]);
+    let asked = |query: &str| client.on(tacit.get(&format!("/revocations{query}"))).timeout(Duration::from_secs(90));
+    let tag = asked("").send().await.unwrap().headers()["etag"].clone();
+    let waiting = async {
+        let begun = Instant::now();
+        let answer = asked("?wait=25").header("if-none-match", &tag).send().await.unwrap();
+        (answer.status().as_u16(), begun.elapsed() >= Duration::from_secs(25))
+    };
+    let breaking = async {
+        // The client has proved itself by then, and waits.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        proxy.set(Network::Away);
+    };
+    assert_eq!(tokio::join!(waiting, breaking).0, (503, true));
+    proxy.set(Network::Open);
+    let heard = async || {
+        let answer = asked("").header("if-none-match", &tag).send().await.unwrap();
+        answer.status() == 304
+    };
+    assert!(eventually(heard).await);
 }
