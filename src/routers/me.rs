@@ -12,7 +12,7 @@ use crate::schemas::{
     UserResponse,
 };
 use crate::services::account::{self, NewNames};
-use crate::services::passwords;
+use crate::services::passwords::Hashing;
 use crate::services::sessions::Opened;
 use crate::types::{Password, Words};
 
@@ -108,7 +108,7 @@ pub async fn change_password(
     let hash = shared
         .hashing(move |app| {
             account::check_new_password(app, &owner, &candidate)?;
-            passwords::hash(&candidate, app.config.passwords.bcrypt_cost)
+            Hashing::of(app).hash(&candidate)
         })
         .await?;
     // A claim that cannot be read grants nothing.

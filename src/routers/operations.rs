@@ -10,7 +10,6 @@ use crate::app::{App, Readings};
 use crate::error::Error;
 use crate::models::migrations;
 use crate::schemas::{HealthResponse, IndexResponse, Problem, ReadinessResponse};
-use crate::services::passwords;
 use crate::types::SigningAlgorithm;
 
 /// A poll older than this many seconds means that revocations arrive late: not ready.
@@ -57,7 +56,6 @@ pub async fn show_metrics(shared: web::Data<Shared>) -> HttpResponse {
     let (pool_connections, pool_idle) = app.database.connections();
     let readings = Readings {
         hash_queue_waiting: app.hasher.waiting(),
-        hash_rounds: passwords::rounds_worked(),
         pool_connections,
         pool_idle,
         revoked_sessions: app.revocations.sizes().0,

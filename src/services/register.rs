@@ -1,7 +1,7 @@
 //! Registering: shape first, then whether the names are free, then the password.
 
 use super::audit;
-use super::passwords;
+use super::passwords::{self, Hashing};
 use crate::app::App;
 use crate::config::Registration;
 use crate::error::{Error, FieldError};
@@ -70,7 +70,7 @@ impl Registering {
 
     /// Hashes the password; never on a thread that serves requests.
     pub fn hash(&self, app: &App) -> Result<String, Error> {
-        passwords::hash(&self.password, app.config.passwords.bcrypt_cost)
+        Hashing::of(app).hash(&self.password)
     }
 }
 
