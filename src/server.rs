@@ -136,7 +136,7 @@ impl Background {
         let patience = app.config.database.acquire_timeout;
         let mut background = Self { stopping: Arc::default(), wake: Vec::new(), running, ended, patience };
         let polling = Arc::clone(app);
-        let mut failing = false;
+        let mut turns = Turns::default();
         background.spawn("revocations", POLL_EVERY, Duration::ZERO, move || {
             let polled = if migrate && !polling.revocations.is_loaded() {
                 // However long that takes: there is nothing to serve yet.
@@ -145,16 +145,14 @@ impl Background {
                 let limit = polling.config.database.acquire_timeout * POLL_TIMEOUT_FACTOR;
                 in_time(&polling, limit, revocations::poll)
             };
-            match polled {
-                Ok(()) if failing => {
-                    failing = false;
+            match turns.news(polled) {
+                Some(Ok(())) => {
                     log::info!(event = "revocation_poll", outcome = "success"; "revocations are read again");
                 }
-                Err(error) if !failing => {
-                    failing = true;
+                Some(Err(error)) => {
                     log::error!(event = "revocation_poll", outcome = "failure"; "revocations cannot be read: {error}");
                 }
-                _ => {}
+                None => {}
             }
         })?;
         let reading = Arc::clone(app);
@@ -162,19 +160,17 @@ impl Background {
         let wake = background.spawn("keys", every, every, move || reading.access_keys.poll())?;
         app.access_keys.wake_by(wake);
         let auditing = Arc::clone(app);
-        let mut failing = false;
+        let mut turns = Turns::default();
         background.spawn("audit", AUDIT_EVERY, AUDIT_EVERY, move || {
             let limit = auditing.config.database.acquire_timeout * POLL_TIMEOUT_FACTOR;
-            match in_time(&auditing, limit, audit::flush) {
-                Ok(()) if failing => {
-                    failing = false;
+            match turns.news(in_time(&auditing, limit, audit::flush)) {
+                Some(Ok(())) => {
                     log::info!(event = "audit_trail", outcome = "success"; "refusals are written into the audit trail again");
                 }
-                Err(error) if !failing => {
-                    failing = true;
+                Some(Err(error)) => {
                     log::error!(event = "audit_trail", outcome = "failure"; "refusals wait for the audit trail: {error}");
                 }
-                _ => {}
+                None => {}
             }
         })?;
         let purging = Arc::clone(app);
@@ -234,6 +230,20 @@ impl Background {
         if self.ended.recv_timeout(self.patience) == Err(RecvTimeoutError::Timeout) {
             log::warn!(event = "background_cut_off"; "background work was cut off");
         }
+    }
+}
+
+/// Work that is done every second: a line tells that it began to fail and that it works again, and none of the turns between.
+#[derive(Default)]
+struct Turns {
+    failing: bool,
+}
+
+impl Turns {
+    /// This turn's outcome, unless the last turn ended alike.
+    fn news(&mut self, outcome: Result<(), Error>) -> Option<Result<(), Error>> {
+        let failed_before = std::mem::replace(&mut self.failing, outcome.is_err());
+        (self.failing != failed_before).then_some(outcome)
     }
 }
 

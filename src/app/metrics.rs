@@ -25,7 +25,8 @@ pub struct Metrics {
     /// Time from a request's arrival to its answer's headers.
     pub request_seconds: HistogramVec,
     hash_queue_waiting: IntGauge,
-    hash_rounds: IntCounter,
+    /// Rounds of bcrypt that were worked, 2^cost for each hash.
+    pub hash_rounds: IntCounter,
     pool_connections: IntGauge,
     pool_idle: IntGauge,
     revoked_sessions: IntGauge,
@@ -48,8 +49,6 @@ const NEVER: f64 = -1.0;
 pub struct Readings {
     /// Jobs that wait for a hashing thread.
     pub hash_queue_waiting: usize,
-    /// Rounds of bcrypt that this process worked.
-    pub hash_rounds: u64,
     /// Open database connections.
     pub pool_connections: u32,
     /// Those of them that are idle.
@@ -143,7 +142,6 @@ impl Metrics {
     pub fn render(&self, readings: &Readings) -> String {
         let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.hash_queue_waiting.set(signed(readings.hash_queue_waiting));
-        self.hash_rounds.inc_by(readings.hash_rounds.saturating_sub(self.hash_rounds.get()));
         self.pool_connections.set(i64::from(readings.pool_connections));
         self.pool_idle.set(i64::from(readings.pool_idle));
         self.revoked_sessions.set(signed(readings.revoked_sessions));

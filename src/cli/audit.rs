@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::{Failure, build_app, print_line};
 use crate::config::{Overrides, parse_duration};
 use crate::models::audit::AuditRow;
-use crate::services::audit::{self, Query};
+use crate::services::audit_trail::{self, Query};
 use crate::types::{Clock, EventName, Timestamp};
 
 /// `tacit audit`: newest last.
@@ -41,7 +41,7 @@ pub(super) fn run(overrides: &Overrides, arguments: Arguments) -> Result<(), Fai
     let app = build_app(overrides)?;
     let Arguments { user, since, event, limit, json } = arguments;
     let query = Query { user, since: since.map(|Since(moment)| moment), event, limit };
-    let rows = audit::list(&app, &mut *app.database.connection()?, &query)?;
+    let rows = audit_trail::list(&app, &mut *app.database.connection()?, &query)?;
     if json {
         return print_line(Value::Array(rows.iter().map(as_json).collect()));
     }

@@ -248,7 +248,7 @@ fn parse_password(text: String) -> Result<Password, Failure> {
             "no password given; type it at the prompt or pipe it into standard input".to_owned(),
         ));
     }
-    Password::new(text).ok_or_else(|| Failure::Failed("a password has at most 1024 bytes".to_owned()))
+    Password::new(text).map_err(|message| Failure::Failed(message.to_owned()))
 }
 
 /// The first line of standard input, without its end.

@@ -7,8 +7,9 @@ use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::user::{self, User};
 use crate::schemas::UserResponse;
+use crate::services::passwords::Hashing;
 use crate::services::register::{self, Input, Registering};
-use crate::services::{account, passwords, users};
+use crate::services::{account, users};
 use crate::types::{Password, Role, Timestamp, UserId};
 
 /// Users that one query of `list` reads.
@@ -134,7 +135,7 @@ fn set_password(app: &App, connection: &mut AnyConnection, name: &str, allow_wea
     if !allow_weak {
         account::check_new_password(app, &user, &password).map_err(explained)?;
     }
-    let hash = passwords::hash(&password, app.config.passwords.bcrypt_cost)?;
+    let hash = Hashing::of(app).hash(&password)?;
     let user = users::set_password(app, connection, &user.id.to_string(), &hash)?;
     print_line(format_args!("{} has a new password; all sessions have ended.", user.display_name()))
 }

@@ -91,7 +91,6 @@ fn credentials(sent: LoginRequest) -> Result<(Option<Identifier>, Password), Err
     let (Some(identifier), Some(password)) = (username.or(email), given(sent.password)) else {
         return Err(Error::bad_request("Username and password are required"));
     };
-    let password =
-        Password::new(password).ok_or_else(|| Error::bad_field("password", "A password has at most 1024 bytes"))?;
+    let password = Password::new(password).map_err(|message| Error::bad_field("password", message))?;
     Ok((identifier, password))
 }

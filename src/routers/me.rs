@@ -4,7 +4,7 @@ use super::extract::{AccountOwner, SignedIn};
 use super::request::Bearer;
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{body, cookies, request, sign_in};
+use super::{body, cookies, request, sign_in, token};
 use crate::error::Error;
 use crate::models::user::User;
 use crate::schemas::{
@@ -12,7 +12,7 @@ use crate::schemas::{
     UserResponse,
 };
 use crate::services::account::{self, NewNames};
-use crate::services::passwords;
+use crate::services::passwords::Hashing;
 use crate::services::sessions::Opened;
 use crate::types::{Password, Words};
 
@@ -108,7 +108,7 @@ pub async fn change_password(
     let hash = shared
         .hashing(move |app| {
             account::check_new_password(app, &owner, &candidate)?;
-            passwords::hash(&candidate, app.config.passwords.bcrypt_cost)
+            Hashing::of(app).hash(&candidate)
         })
         .await?;
     // A claim that cannot be read grants nothing.
@@ -124,15 +124,9 @@ pub async fn change_password(
 
 fn password_changed(shared: &Shared, request: &HttpRequest, opened: Opened) -> HttpResponse {
     if matches!(request::bearer(request), Bearer::Token(_)) {
-        return respond::ok(&PasswordChangedResponse::Bearer(TokenResponse {
-            expires_in: opened.access.expires_in(),
-            expires_at: opened.access.expires_at().to_iso8601(),
-            scope: opened.access.claims.scope.clone(),
-            access_token: opened.access.text,
-            token_type: "bearer",
-            refresh_token: Some(opened.refresh.text),
-            rotated: None,
-        }));
+        let refresh_token = Some(opened.refresh.text);
+        let token = TokenResponse { refresh_token, ..token::session_token(opened.access) };
+        return respond::ok(&PasswordChangedResponse::Bearer(token));
     }
     let mut response =
         respond::ok(&PasswordChangedResponse::Cookies(MessageResponse::new("Password changed successfully")));
@@ -143,5 +137,5 @@ fn password_changed(shared: &Shared, request: &HttpRequest, opened: Opened) -> H
 fn required(field: &'static str, text: Option<String>) -> Result<Password, Error> {
     let text = text.filter(|text| !text.is_empty());
     let text = text.ok_or_else(|| Error::bad_field(field, format!("{field} is required")))?;
-    Password::new(text).ok_or_else(|| Error::bad_field(field, "A password has at most 1024 bytes"))
+    Password::new(text).map_err(|message| Error::bad_field(field, message))
 }

@@ -10,7 +10,7 @@ use crate::app::{App, Readings};
 use crate::error::Error;
 use crate::models::migrations;
 use crate::schemas::{HealthResponse, IndexResponse, Problem, ReadinessResponse};
-use crate::services::{passwords, revocations};
+use crate::services::revocations;
 use crate::types::SigningAlgorithm;
 
 /// Whether the process lives.
@@ -49,7 +49,6 @@ pub async fn show_metrics(shared: web::Data<Shared>) -> HttpResponse {
     let (pool_connections, pool_idle) = app.database.connections();
     let readings = Readings {
         hash_queue_waiting: app.hasher.waiting(),
-        hash_rounds: passwords::rounds_worked(),
         pool_connections,
         pool_idle,
         revoked_sessions: app.revocations.sizes().0,

@@ -191,7 +191,7 @@ async fn settle<T>(
 }
 
 async fn check(shared: &Shared, attempt: Attempt, password: Password) -> Result<Checked, Error> {
-    shared.hashing(move |_| attempt.check(&password)).await
+    shared.hashing(move |app| attempt.check(app, &password)).await
 }
 
 /// Checks the password of somebody who is signed in and wants to change something.

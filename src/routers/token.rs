@@ -19,8 +19,8 @@ use crate::services::client_token::{self, Refused};
 use crate::services::refresh::{self, Delivery, Echo, Occasion, Refreshed, Rotation};
 use crate::services::scopes::Asking;
 use crate::services::throttle;
-use crate::services::tokens::ClientAccessToken;
-use crate::types::{Grant, Identifier, Password, Timestamp, Words};
+use crate::services::tokens::{AccessToken, ClientAccessToken};
+use crate::types::{Grant, Identifier, Password, Words};
 
 /// Parameters that may come once only (RFC 6749, section 3.2).
 const PARAMETERS: [&str; 8] =
@@ -31,6 +31,18 @@ const PARAMETERS: [&str; 8] =
 enum Dialect {
     OAuth,
     FastApi,
+}
+
+impl Dialect {
+    /// Says no in one sentence: OAuth has a code for it and 400 always, FastAPI a status.
+    fn refuse(self, code: &'static str, status: StatusCode, sentence: &'static str) -> HttpResponse {
+        match self {
+            Self::OAuth => respond::oauth_refusal(code, sentence),
+            Self::FastApi => {
+                respond::json(&mut HttpResponse::build(status), &FormProblem::Sentence { detail: sentence })
+            }
+        }
+    }
 }
 
 /// The OAuth 2.0 token endpoint.
@@ -146,25 +158,15 @@ async fn password_grant(
     asking: Asking,
 ) -> Result<HttpResponse, Error> {
     if !shared.app.config.oauth.password_grant {
-        return Ok(match dialect {
-            Dialect::OAuth => respond::oauth_refusal("unsupported_grant_type", "The password grant is switched off"),
-            Dialect::FastApi => {
-                let body = FormProblem::Sentence { detail: "The password grant is switched off" };
-                respond::json(&mut HttpResponse::Forbidden(), &body)
-            }
-        });
+        let sentence = "The password grant is switched off";
+        return Ok(dialect.refuse("unsupported_grant_type", StatusCode::FORBIDDEN, sentence));
     }
     let (Some(username), Some(password)) = (form.get("username"), form.get("password")) else {
         return Ok(missing(form, dialect));
     };
-    let Some(password) = Password::new(password.to_owned()) else {
-        return Ok(match dialect {
-            Dialect::OAuth => respond::oauth_refusal("invalid_request", "A password has at most 1024 bytes"),
-            Dialect::FastApi => {
-                let body = FormProblem::Sentence { detail: "A password has at most 1024 bytes" };
-                respond::json(&mut HttpResponse::BadRequest(), &body)
-            }
-        });
+    let password = match Password::new(password.to_owned()) {
+        Ok(password) => password,
+        Err(sentence) => return Ok(dialect.refuse("invalid_request", StatusCode::BAD_REQUEST, sentence)),
     };
     let identifier = Identifier::parse(username);
     let Ok(scope) = scope_of(form) else { return Ok(scope_refused(dialect)) };
@@ -174,24 +176,12 @@ async fn password_grant(
     match sign_in(shared, request, asked).await {
         Ok(opened) => {
             let foreign = cross_site::is_foreign_page(request, &shared.app.config);
-            Ok(respond::ok(&TokenResponse {
-                expires_in: opened.access.expires_in(),
-                expires_at: opened.access.expires_at().to_iso8601(),
-                scope: opened.access.claims.scope.clone(),
-                access_token: opened.access.text,
-                token_type: "bearer",
-                refresh_token: (!foreign).then_some(opened.refresh.text),
-                rotated: None,
-            }))
+            let refresh_token = (!foreign).then_some(opened.refresh.text);
+            Ok(respond::ok(&TokenResponse { refresh_token, ..session_token(opened.access) }))
         }
         Err(Error::InvalidCredentials) => Ok(wrong_password(dialect)),
         Err(Error::InvalidScope) => Ok(scope_refused(dialect)),
-        Err(Error::SessionLimit) => Ok(match dialect {
-            Dialect::OAuth => respond::oauth_refusal("invalid_grant", "Too many sessions"),
-            Dialect::FastApi => {
-                respond::json(&mut HttpResponse::Forbidden(), &FormProblem::Sentence { detail: "Too many sessions" })
-            }
-        }),
+        Err(Error::SessionLimit) => Ok(dialect.refuse("invalid_grant", StatusCode::FORBIDDEN, "Too many sessions")),
         Err(error) => Err(error),
     }
 }
@@ -202,23 +192,15 @@ fn scope_of(form: &Form) -> Result<Option<Words>, Error> {
 }
 
 fn scope_refused(dialect: Dialect) -> HttpResponse {
-    const REFUSED: &str = "The scope is malformed or not granted";
-    match dialect {
-        Dialect::OAuth => respond::oauth_refusal("invalid_scope", REFUSED),
-        Dialect::FastApi => respond::json(&mut HttpResponse::BadRequest(), &FormProblem::Sentence { detail: REFUSED }),
-    }
+    dialect.refuse("invalid_scope", StatusCode::BAD_REQUEST, "The scope is malformed or not granted")
 }
 
 fn wrong_password(dialect: Dialect) -> HttpResponse {
-    const WRONG: &str = "Incorrect username or password";
-    match dialect {
-        Dialect::OAuth => respond::oauth_refusal("invalid_grant", WRONG),
-        Dialect::FastApi => {
-            let mut builder = HttpResponse::Unauthorized();
-            builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
-            respond::json(&mut builder, &FormProblem::Sentence { detail: WRONG })
-        }
+    let mut refused = dialect.refuse("invalid_grant", StatusCode::UNAUTHORIZED, "Incorrect username or password");
+    if dialect == Dialect::FastApi {
+        refused.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
     }
+    refused
 }
 
 fn missing(form: &Form, dialect: Dialect) -> HttpResponse {
@@ -246,15 +228,9 @@ fn client_grant(shared: &Shared, request: &HttpRequest, client: &Client, form: &
         client_token::issue(&shared.app, client, form.get("scope"), form.get("audience"))
     });
     Ok(match issued? {
-        Ok(ClientAccessToken { text, claims }) => respond::ok(&TokenResponse {
-            expires_in: claims.exp - claims.iat,
-            expires_at: Timestamp::from_unix_seconds(claims.exp).to_iso8601(),
-            scope: claims.scope,
-            access_token: text,
-            token_type: "bearer",
-            refresh_token: None,
-            rotated: None,
-        }),
+        Ok(ClientAccessToken { text, claims }) => {
+            respond::ok(&TokenResponse::new(text, claims.scope, claims.iat..claims.exp))
+        }
         Err(Refused::Scope) => respond::oauth_refusal("invalid_scope", "The scope is malformed or not the client's"),
         Err(Refused::Audience) => respond::oauth_refusal("invalid_target", "The audience is not the client's"),
     })
@@ -308,13 +284,11 @@ fn refreshed_response(app: &App, refreshed: Refreshed, presented: &str, foreign:
         (None, Echo::Nothing) => None,
     };
     let refresh_token = minted.filter(|_| deliverable && !foreign);
-    TokenResponse {
-        expires_in: refreshed.access.expires_in(),
-        expires_at: refreshed.access.expires_at().to_iso8601(),
-        scope: refreshed.access.claims.scope.clone(),
-        access_token: refreshed.access.text,
-        token_type: "bearer",
-        rotated: Some(refresh_token.as_deref().is_some_and(|token| token != presented)),
-        refresh_token,
-    }
+    let rotated = Some(refresh_token.as_deref().is_some_and(|token| token != presented));
+    TokenResponse { refresh_token, rotated, ..session_token(refreshed.access) }
+}
+
+/// What a client is told of a session's access token, without the refresh token.
+pub(super) fn session_token(access: AccessToken) -> TokenResponse {
+    TokenResponse::new(access.text, access.claims.scope, access.claims.iat..access.claims.exp)
 }

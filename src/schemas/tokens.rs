@@ -1,5 +1,9 @@
+use std::ops::Range;
+
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::types::Timestamp;
 
 /// A successful answer of the token endpoint (RFC 6749, section 5.1).
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,4 +26,19 @@ pub struct TokenResponse {
     /// After a refresh: whether `refresh_token` differs from the one presented.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotated: Option<bool>,
+}
+
+impl TokenResponse {
+    /// An access token alone, which is good during `lifetime`, in seconds since 1970.
+    pub fn new(access_token: String, scope: String, lifetime: Range<i64>) -> Self {
+        Self {
+            access_token,
+            token_type: "bearer",
+            expires_in: lifetime.end - lifetime.start,
+            expires_at: Timestamp::from_unix_seconds(lifetime.end).to_iso8601(),
+            refresh_token: None,
+            scope,
+            rotated: None,
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use super::audit;
 use super::passwords;
-use super::register;
+use super::register::{self, WrongFields, given};
 use super::scopes;
 use super::sessions::{self, Opened};
 use crate::app::App;
-use crate::error::{Error, FieldError, Refusal};
+use crate::error::{Error, Refusal};
 use crate::models::AnyConnection;
 use crate::models::session::{self, Device, FIRST_PARTY, RevokedReason};
 use crate::models::user::{self, User, UserChange};
@@ -40,22 +40,15 @@ pub struct NewNames {
 impl NewNames {
     /// Checks the shape; an empty text removes the name like null.
     pub fn parse(username: Option<Option<String>>, email: Option<Option<String>>) -> Result<Self, Error> {
-        let mut fields = Vec::new();
-        let mut wrong = |field, message: &str| fields.push(FieldError { field, message: message.to_owned() });
-        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let username = username
-            .map(|name| given(name).map(|text| text.parse::<Username>().map_err(|m| wrong("username", m))).transpose())
-            .transpose();
-        let email = email
-            .map(|email| given(email).map(|text| text.parse::<Email>().map_err(|m| wrong("email", m))).transpose())
-            .transpose();
+        let mut wrong = WrongFields::default();
+        let username =
+            username.map(|name| given(name).map(|text| wrong.unless("username", text.parse())).transpose()).transpose();
+        let email =
+            email.map(|email| given(email).map(|text| wrong.unless("email", text.parse())).transpose()).transpose();
         match (username, email) {
             (Ok(None), Ok(None)) => Err(Error::bad_request("Nothing to change: send username or email")),
             (Ok(username), Ok(email)) => Ok(Self { username, email }),
-            _ => {
-                let detail = fields.first().map_or_else(String::new, |field| field.message.clone());
-                Err(Error::BadRequest { detail, fields })
-            }
+            _ => Err(wrong.refusal()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Signing in with a password: one function before the hash, one after it, and the hash between them on threads of its own.
 
 use super::audit;
-use super::passwords::{self, Checked};
+use super::passwords::{Checked, Hashing};
 use super::refresh_token::RefreshToken;
 use super::scopes::{self, Asking};
 use super::sessions::{self, Opened};
@@ -20,13 +20,12 @@ pub struct Attempt {
     /// Whose password it is to the throttle.
     pub subject: Subject,
     stored_hash: String,
-    cost: u32,
 }
 
 impl Attempt {
     /// Checks the password: a quarter of a second of one core at cost 12, so never on a thread that serves requests.
-    pub fn check(&self, password: &Password) -> Result<Checked, Error> {
-        passwords::check(password, &self.stored_hash, self.cost)
+    pub fn check(&self, app: &App, password: &Password) -> Result<Checked, Error> {
+        Hashing::of(app).check(password, &self.stored_hash)
     }
 }
 
@@ -48,9 +47,8 @@ pub fn begin_confirmation(app: &App, user: User) -> Attempt {
 }
 
 fn attempt_of(app: &App, user: Option<User>, subject: Subject) -> Attempt {
-    let cost = app.config.passwords.bcrypt_cost;
-    let stored_hash = user.as_ref().map_or_else(|| passwords::dummy(cost), |user| user.password_hash.clone());
-    Attempt { user, subject, stored_hash, cost }
+    let stored_hash = user.as_ref().map_or_else(|| Hashing::of(app).dummy(), |user| user.password_hash.clone());
+    Attempt { user, subject, stored_hash }
 }
 
 /// What a sign-in led to.

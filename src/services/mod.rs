@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod audit_trail;
 pub mod authenticate;
 pub mod client_token;
 pub mod clients;

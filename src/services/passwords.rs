@@ -2,12 +2,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one home of bcrypt")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bcrypt::{HashParts, Version};
 use hmac::{Hmac, KeyInit, Mac};
+use prometheus::IntCounter;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -30,12 +29,11 @@ const MAX_CHARACTERS: usize = 128;
 /// Fewer guesses than this, by zxcvbn's estimate, and a new password is refused.
 const MIN_GUESSES: u64 = 100_000;
 
-/// Rounds of bcrypt that this process worked.
-static ROUNDS: AtomicU64 = AtomicU64::new(0);
-
-/// Rounds of bcrypt that this process worked, 2^cost for each hash: what sign-ins cost, the same for all that are refused.
-pub fn rounds_worked() -> u64 {
-    ROUNDS.load(Ordering::Relaxed)
+/// Hashes and checks passwords.
+pub struct Hashing<'a> {
+    cost: u32,
+    /// Raised by 2^cost for each hash: what sign-ins cost, the same for all that are refused.
+    rounds: &'a IntCounter,
 }
 
 /// What checking a password found.
@@ -73,59 +71,66 @@ fn parse(stored: &str) -> Stored<'_> {
     Stored::Unknown
 }
 
-/// Hashes a new password: `$bcrypt-sha256$v=2,t=2b,r=COST$<22 of salt>$<31 of digest>`.
-pub fn hash(password: &Password, cost: u32) -> Result<String, Error> {
-    let salt: [u8; 16] = random_bytes();
-    // The 22 characters of the salt are the HMAC's key, so they are wanted before the hash is made.
-    let salt_text = bcrypt_with("", 4, salt)?.get_salt();
-    let digest = bcrypt_with(&prehash(password, &salt_text), cost, salt)?.format_for_version(Version::TwoB);
-    let digest = digest.get(29..).unwrap_or_default();
-    Ok(format!("{PREFIX}{cost}${salt_text}${digest}"))
-}
-
-/// A hash that no password has, at the given cost: checking against it takes as long as against a real one.
-pub fn dummy(cost: u32) -> String {
-    format!("{PREFIX}{cost}$abcdefghijklmnopqrstuu${}", "a".repeat(31))
-}
-
-/// Checks a password against a stored hash. A wrong one takes as long as at the configured cost, also where the
-/// stored hash is cheaper; an unreadable hash is checked like a dummy and never right.
-pub fn check(password: &Password, stored: &str, cost: u32) -> Result<Checked, Error> {
-    let (correct, stored_cost, upgrade) = match parse(stored) {
-        Stored::BcryptSha256 { cost: stored_cost, salt, raw_salt, digest } => {
-            let computed = bcrypt_with(&prehash(password, salt), stored_cost, raw_salt)?;
-            let computed = computed.format_for_version(Version::TwoB);
-            let computed = computed.get(29..).unwrap_or_default();
-            (computed.as_bytes().ct_eq(digest.as_bytes()).into(), stored_cost, stored_cost < cost)
-        }
-        Stored::Bcrypt { cost: stored_cost } => {
-            count_rounds(stored_cost);
-            let correct = bcrypt::verify(password.expose(), stored).map_err(failed)?;
-            // Of a longer password only the first 72 bytes were checked: the rest is not known to be right.
-            (correct, stored_cost, password.expose().len() <= BCRYPT_MAX_BYTES)
-        }
-        Stored::Unknown => {
-            check(password, &dummy(cost), cost)?;
-            return Ok(Checked { correct: false, rehash: None });
-        }
-    };
-    if !correct {
-        // 2^c + 2^c + 2^(c+1) + .. + 2^(cost-1) = 2^cost rounds in all.
-        for missing in stored_cost..cost {
-            bcrypt_with("", missing, [0; 16])?;
-        }
+impl<'a> Hashing<'a> {
+    /// At the cost that is configured.
+    pub fn of(app: &'a App) -> Self {
+        Self { cost: app.config.passwords.bcrypt_cost, rounds: &app.metrics.hash_rounds }
     }
-    let rehash = if correct && upgrade { Some(hash(password, cost)?) } else { None };
-    Ok(Checked { correct, rehash })
-}
 
-fn bcrypt_with(password: &str, cost: u32, salt: [u8; 16]) -> Result<HashParts, Error> {
-    count_rounds(cost);
-    bcrypt::hash_with_salt(password, cost, salt).map_err(failed)
-}
+    /// Hashes a new password: `$bcrypt-sha256$v=2,t=2b,r=COST$<22 of salt>$<31 of digest>`.
+    pub fn hash(&self, password: &Password) -> Result<String, Error> {
+        let salt: [u8; 16] = random_bytes();
+        // The 22 characters of the salt are the HMAC's key, so they are wanted before the hash is made.
+        let salt_text = self.bcrypt("", 4, salt)?.get_salt();
+        let digest = self.bcrypt(&prehash(password, &salt_text), self.cost, salt)?.format_for_version(Version::TwoB);
+        let digest = digest.get(29..).unwrap_or_default();
+        Ok(format!("{PREFIX}{}${salt_text}${digest}", self.cost))
+    }
 
-fn count_rounds(cost: u32) {
-    ROUNDS.fetch_add(1 << cost, Ordering::Relaxed);
+    /// A hash that no password has, at the configured cost: checking against it takes as long as against a real one.
+    pub fn dummy(&self) -> String {
+        format!("{PREFIX}{}$abcdefghijklmnopqrstuu${}", self.cost, "a".repeat(31))
+    }
+
+    /// Checks a password against a stored hash. A wrong one takes as long as at the configured cost, also where the
+    /// stored hash is cheaper; an unreadable hash is checked like a dummy and never right.
+    pub fn check(&self, password: &Password, stored: &str) -> Result<Checked, Error> {
+        let (correct, stored_cost, upgrade) = match parse(stored) {
+            Stored::BcryptSha256 { cost: stored_cost, salt, raw_salt, digest } => {
+                let computed = self.bcrypt(&prehash(password, salt), stored_cost, raw_salt)?;
+                let computed = computed.format_for_version(Version::TwoB);
+                let computed = computed.get(29..).unwrap_or_default();
+                (computed.as_bytes().ct_eq(digest.as_bytes()).into(), stored_cost, stored_cost < self.cost)
+            }
+            Stored::Bcrypt { cost: stored_cost } => {
+                self.count_rounds(stored_cost);
+                let correct = bcrypt::verify(password.expose(), stored).map_err(failed)?;
+                // Of a longer password only the first 72 bytes were checked: the rest is not known to be right.
+                (correct, stored_cost, password.expose().len() <= BCRYPT_MAX_BYTES)
+            }
+            Stored::Unknown => {
+                self.check(password, &self.dummy())?;
+                return Ok(Checked { correct: false, rehash: None });
+            }
+        };
+        if !correct {
+            // 2^c + 2^c + 2^(c+1) + .. + 2^(cost-1) = 2^cost rounds in all.
+            for missing in stored_cost..self.cost {
+                self.bcrypt("", missing, [0; 16])?;
+            }
+        }
+        let rehash = if correct && upgrade { Some(self.hash(password)?) } else { None };
+        Ok(Checked { correct, rehash })
+    }
+
+    fn bcrypt(&self, password: &str, cost: u32, salt: [u8; 16]) -> Result<HashParts, Error> {
+        self.count_rounds(cost);
+        bcrypt::hash_with_salt(password, cost, salt).map_err(failed)
+    }
+
+    fn count_rounds(&self, cost: u32) {
+        self.rounds.inc_by(1 << cost);
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
@@ -184,6 +189,14 @@ mod tests {
         Password::new(text.to_owned()).unwrap()
     }
 
+    fn hash(password: &Password, cost: u32) -> Result<String, Error> {
+        Hashing { cost, rounds: &IntCounter::new("rounds", "rounds").unwrap() }.hash(password)
+    }
+
+    fn check(password: &Password, stored: &str, cost: u32) -> Result<Checked, Error> {
+        Hashing { cost, rounds: &IntCounter::new("rounds", "rounds").unwrap() }.check(password, stored)
+    }
+
     #[test]
     fn a_hash_has_passlibs_format_and_verifies() {
         let stored = hash(&password("correct horse"), 4).unwrap();
@@ -234,7 +247,8 @@ mod tests {
         ] {
             assert!(!check(&password("password"), stored, 4).unwrap().correct, "{stored}");
         }
-        assert!(!check(&password(""), &dummy(4), 4).unwrap().correct);
+        let dummy = Hashing { cost: 4, rounds: &IntCounter::new("rounds", "rounds").unwrap() }.dummy();
+        assert!(!check(&password(""), &dummy, 4).unwrap().correct);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Registering: shape first, then whether the names are free, then the password.
 
 use super::audit;
-use super::passwords;
+use super::passwords::{self, Hashing};
 use crate::app::App;
 use crate::config::Registration;
 use crate::error::{Error, FieldError};
@@ -20,6 +20,28 @@ pub struct Input {
     pub password: Option<String>,
 }
 
+/// What stands in a field; an empty one counts as absent.
+pub(super) fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// The fields of a request whose shape is wrong.
+#[derive(Default)]
+pub(super) struct WrongFields(Vec<FieldError>);
+
+impl WrongFields {
+    /// Passes a field's value on, and remembers what is wrong with it.
+    pub(super) fn unless<T>(&mut self, field: &'static str, parsed: Result<T, &'static str>) -> Result<T, ()> {
+        parsed.map_err(|message| self.0.push(FieldError { field, message: message.to_owned() }))
+    }
+
+    /// Tells of all of them; its one sentence is about the first.
+    pub(super) fn refusal(self) -> Error {
+        let detail = self.0.first().map_or_else(String::new, |field| field.message.clone());
+        Error::BadRequest { detail, fields: self.0 }
+    }
+}
+
 /// A registration of the right shape.
 #[derive(Clone, Debug)]
 pub struct Registering {
@@ -31,23 +53,17 @@ pub struct Registering {
 impl Registering {
     /// Checks the shape, and tells of every field that is wrong.
     pub fn parse(input: Input) -> Result<Self, Error> {
-        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let (username, email, password) = (given(input.username), given(input.email), given(input.password));
         let Some(password) = password.filter(|_| username.is_some() || email.is_some()) else {
             return Err(Error::bad_request("Username and password are required"));
         };
-        let mut fields = Vec::new();
-        let mut wrong = |field, message: &str| fields.push(FieldError { field, message: message.to_owned() });
-        let username =
-            username.map(|text| text.parse::<Username>().map_err(|message| wrong("username", message))).transpose();
-        let email = email.map(|text| text.parse::<Email>().map_err(|message| wrong("email", message))).transpose();
-        let password = Password::new(password).ok_or_else(|| wrong("password", "A password has at most 1024 bytes"));
+        let mut wrong = WrongFields::default();
+        let username = username.map(|text| wrong.unless("username", text.parse())).transpose();
+        let email = email.map(|text| wrong.unless("email", text.parse())).transpose();
+        let password = wrong.unless("password", Password::new(password));
         match (username, email, password) {
             (Ok(username), Ok(email), Ok(password)) => Ok(Self { username, email, password }),
-            _ => {
-                let detail = fields.first().map_or_else(String::new, |field| field.message.clone());
-                Err(Error::BadRequest { detail, fields })
-            }
+            _ => Err(wrong.refusal()),
         }
     }
 
@@ -70,7 +86,7 @@ impl Registering {
 
     /// Hashes the password; never on a thread that serves requests.
     pub fn hash(&self, app: &App) -> Result<String, Error> {
-        passwords::hash(&self.password, app.config.passwords.bcrypt_cost)
+        Hashing::of(app).hash(&self.password)
     }
 }
 

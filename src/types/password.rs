@@ -10,9 +10,12 @@ pub const MAX_ATTEMPT_BYTES: usize = 1024;
 pub struct Password(String);
 
 impl Password {
-    /// Takes the text; `None` when it is longer than [`MAX_ATTEMPT_BYTES`].
-    pub fn new(text: String) -> Option<Self> {
-        (text.len() <= MAX_ATTEMPT_BYTES).then_some(Self(text))
+    /// Takes the text; a sentence when it is longer than [`MAX_ATTEMPT_BYTES`].
+    pub fn new(text: String) -> Result<Self, &'static str> {
+        if text.len() > MAX_ATTEMPT_BYTES {
+            return Err("A password has at most 1024 bytes");
+        }
+        Ok(Self(text))
     }
 
     /// The text, for the one who hashes it.
