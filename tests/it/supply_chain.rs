@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use semver::{Version, VersionReq};
 use serde_json::Value;
 use spdx::{Expression, LicenseReq, ParseMode};
 
@@ -100,6 +101,32 @@ fn two_versions_of_a_crate_have_a_reason_each() {
         used += versions.len() - 1;
     }
     assert_eq!(used, skipped.len(), "deny.toml excuses what is gone");
+}
+
+/// Whether an advisory of docs/security/advisories.toml concerns a version of its crate.
+fn concerns(advisory: &toml::Value, version: &Version) -> bool {
+    let ranges = |name: &str| advisory[name].as_array().expect(name).clone();
+    let mut safe = ranges("patched").into_iter().chain(ranges("unaffected"));
+    !safe.any(|range| VersionReq::parse(range.as_str().unwrap()).expect("a range").matches(version))
+}
+
+#[test]
+fn no_crate_has_a_vulnerability_that_is_written_down_here() {
+    let known: toml::Table = file("docs/security/advisories.toml").parse().unwrap();
+    let known = known["advisories"].as_array().unwrap();
+    let lock: toml::Table = file("Cargo.lock").parse().unwrap();
+    let mut compared = 0;
+    for package in lock["package"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        let version = Version::parse(package["version"].as_str().unwrap()).unwrap();
+        for advisory in known.iter().filter(|advisory| advisory["crate"].as_str() == Some(name)) {
+            compared += 1;
+            assert!(!concerns(advisory, &version), "{name} {version}: {}", advisory["id"]);
+        }
+    }
+    assert!(compared > 100, "{compared}");
+    let of_bcrypt = known.iter().find(|advisory| advisory["id"].as_str() == Some("RUSTSEC-2026-0199")).unwrap();
+    assert!(concerns(of_bcrypt, &Version::new(0, 19, 1)) && !concerns(of_bcrypt, &Version::new(0, 19, 2)));
 }
 
 #[test]
