@@ -5,7 +5,10 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use super::{Answer, Slow, Untouched, counted, grant, pass_window, present, reason, replica, rotate, signed_in_with};
+use super::{
+    Answer, PROCESSES, Service, Slow, Untouched, counted, grant, pass_window, present, reason, replica, rotate,
+    signed_in_on_with, signed_in_with,
+};
 use crate::app::{Home, Setup, Tacit};
 use crate::database::TestDatabase;
 
@@ -14,21 +17,23 @@ const PAST_EMIT: Duration = Duration::from_millis(1100);
 
 #[tokio::test]
 async fn a_handler_slower_than_the_deadline_delivers_no_cookies_and_harms_nothing() {
-    let (tacit, first) = signed_in_with(Setup::default().short_windows()).await;
-    let slow = Slow::begin(&tacit, &first, 1).await;
-    assert_eq!(present(&tacit, &first).await.outcome(), (200, "access-only"));
-    tokio::time::sleep(PAST_EMIT).await;
-    let answer = slow.finish().await;
-    assert_eq!(answer.outcome(), (200, "rotated"));
-    assert_eq!(answer.cookies(), (Untouched, Untouched));
-    assert_eq!(counted(&tacit, "tacit_cookies_withheld_total{reason=\"late\"}").await, "1");
+    for processes in PROCESSES {
+        let (tacit, first) = signed_in_on_with(processes, || replica().short_windows()).await;
+        let slow = Slow::begin(tacit.next(), &first, 1).await;
+        assert_eq!(present(&tacit, &first).await.outcome(), (200, "access-only"));
+        tokio::time::sleep(PAST_EMIT).await;
+        let answer = slow.finish().await;
+        assert_eq!(answer.outcome(), (200, "rotated"));
+        assert_eq!(answer.cookies(), (Untouched, Untouched));
+        assert_eq!(counted(&tacit, "tacit_cookies_withheld_total{reason=\"late\"}").await, "1");
 
-    assert_eq!(present(&tacit, &first).await.outcome(), (200, "access-only"));
-    pass_window(&tacit.home);
-    let reissued = present(&tacit, &first).await;
-    assert_eq!(reissued.outcome(), (200, "reissued"));
-    pass_window(&tacit.home);
-    rotate(&tacit, &reissued.token()).await;
+        assert_eq!(present(&tacit, &first).await.outcome(), (200, "access-only"));
+        pass_window(&tacit.home);
+        let reissued = present(&tacit, &first).await;
+        assert_eq!(reissued.outcome(), (200, "reissued"));
+        pass_window(&tacit.home);
+        rotate(&tacit, &reissued.token()).await;
+    }
 }
 
 #[tokio::test]

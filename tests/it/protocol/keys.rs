@@ -59,7 +59,7 @@ impl Deployment {
             Ok(replica) => replica,
             Err(_) => other.read().await,
         };
-        visit(&replica, cookie).await
+        visit(&*replica, cookie).await
     }
 }
 

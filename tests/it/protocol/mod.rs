@@ -2,7 +2,7 @@
 //! token that is used beyond one window is found out.
 //!
 //! An expired access token is shown by leaving the access cookie out. A window that has passed is shown by moving the
-//! row's `rotated_at` into the past.
+//! row's `rotated_at` into the past. What depends on the database alone runs on one process and on two in turn.
 
 mod cookies;
 mod deadlines;
@@ -15,6 +15,7 @@ mod losses;
 mod outcomes;
 mod parallel;
 mod race;
+mod replicas;
 mod sign_out;
 mod tabs;
 mod theft;
@@ -27,6 +28,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use self::replicas::{PROCESSES, Replicas, Service};
 use crate::app::{Home, PASSWORD, Setup, Tacit, eventually};
 use crate::jar::{ACCESS, REFRESH};
 
@@ -62,6 +64,17 @@ async fn signed_in() -> (Tacit, String) {
 async fn signed_in_with(setup: Setup) -> (Tacit, String) {
     let tacit = setup.start().await;
     let token = tacit.new_session("ada").await.refresh().to_owned();
+    (tacit, token)
+}
+
+/// The same on so many processes.
+async fn signed_in_on(processes: usize) -> (Replicas, String) {
+    signed_in_on_with(processes, replica).await
+}
+
+async fn signed_in_on_with(processes: usize, setup: impl Fn() -> Setup) -> (Replicas, String) {
+    let tacit = Replicas::start(processes, setup).await;
+    let token = tacit.next().new_session("ada").await.refresh().to_owned();
     (tacit, token)
 }
 
@@ -151,13 +164,22 @@ impl Answer {
 }
 
 /// GET /protected with this `Cookie` header.
-async fn visit(tacit: &Tacit, cookie: &str) -> Answer {
-    Answer::of(tacit.get("/protected").header("cookie", cookie).send().await.expect("an answer")).await
+async fn visit(tacit: &impl Service, cookie: &str) -> Answer {
+    Answer::of(tacit.next().get("/protected").header("cookie", cookie).send().await.expect("an answer")).await
 }
 
 /// GET /protected with a refresh cookie, after the access cookie has run out.
-async fn present(tacit: &Tacit, token: &str) -> Answer {
+async fn present(tacit: &impl Service, token: &str) -> Answer {
     visit(tacit, &refresh_cookie(token)).await
+}
+
+/// Asks every process with these cookies. Who ended a session knows so at once, the others within about a second.
+async fn all_say(tacit: &impl Service, cookies: &str, outcome: (u16, &str)) {
+    for process in tacit.all() {
+        let told = async || visit(process, cookies).await.outcome() == outcome;
+        let alone = tacit.all().len() == 1;
+        assert!(if alone { told().await } else { eventually(told).await }, "never {outcome:?}");
+    }
 }
 
 fn refresh_cookie(token: &str) -> String {
@@ -165,9 +187,9 @@ fn refresh_cookie(token: &str) -> String {
 }
 
 /// The refresh grant of /token.
-async fn grant(tacit: &Tacit, token: &str) -> Answer {
+async fn grant(tacit: &impl Service, token: &str) -> Answer {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
-    Answer::of(tacit.post("/token").form(&form).send().await.expect("an answer")).await
+    Answer::of(tacit.next().post("/token").form(&form).send().await.expect("an answer")).await
 }
 
 /// Lets the window of every session pass.
@@ -181,7 +203,7 @@ fn pass(home: &Home, seconds: i64) {
 }
 
 /// Presents a token that rotates, and gives the next one.
-async fn rotate(tacit: &Tacit, token: &str) -> String {
+async fn rotate(tacit: &impl Service, token: &str) -> String {
     let answer = present(tacit, token).await;
     assert_eq!(answer.outcome(), (200, "rotated"));
     answer.token()
@@ -204,13 +226,17 @@ fn reason(home: &Home) -> Option<String> {
 }
 
 /// How many times the service reported a theft.
-fn thefts_reported(tacit: &Tacit) -> usize {
-    tacit.log().matches("event=refresh_token_reuse").count()
+fn thefts_reported(tacit: &impl Service) -> usize {
+    tacit.all().iter().map(|process| process.log().matches("event=refresh_token_reuse").count()).sum()
 }
 
-/// What a counter says.
-async fn counted(tacit: &Tacit, metric: &str) -> String {
-    tacit.metric(metric).await.to_string()
+/// What a counter says, of all processes.
+async fn counted(tacit: &impl Service, metric: &str) -> String {
+    let mut sum = 0.0;
+    for process in tacit.all() {
+        sum += process.metric(metric).await;
+    }
+    sum.to_string()
 }
 
 /// A request whose handler waits for the last byte of a body, which the client keeps back: the handler is slow.

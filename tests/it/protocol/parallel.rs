@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{
-    Answer, CLIENTS, Cookie, Dice, Untouched, counted, generation, pass_window, present, replica, rotate, signed_in,
-    visit, wide,
+    Answer, CLIENTS, Cookie, Dice, PROCESSES, Replicas, Service, Untouched, counted, generation, pass_window, present,
+    replica, rotate, signed_in, visit, wide,
 };
-use crate::app::{Home, Tacit};
+use crate::app::Home;
 
 /// One rotated, all others got an access token only, and all are the user.
 fn assert_one_winner(answers: &[Answer], token: &str) {
@@ -89,34 +89,38 @@ async fn an_access_token_that_really_ran_out_is_renewed_in_parallel_once() {
 
 #[tokio::test]
 async fn responses_that_arrive_in_any_order_never_lose_the_session() {
-    const SIGN_INS: usize = 100;
-    const REQUESTS: usize = 10;
-    let tacit = wide().start().await;
-    tacit.register("ada").await;
-    let mut dice = Dice(0x5eed);
-    let mut held = Vec::new();
-    for _ in 0..SIGN_INS {
-        held.push(tacit.log_in("ada").await.refresh().to_owned());
-    }
-    for _ in 0..2 {
-        for token in &mut held {
-            *token = burst(&tacit, token, REQUESTS, &mut dice).await;
+    const ROUNDS: usize = 100;
+    for processes in PROCESSES {
+        let tacit = Replicas::start(processes, replica).await;
+        tacit.next().register("ada").await;
+        let mut dice = Dice(0x5eed);
+        let mut jars = Vec::new();
+        for _ in 0..ROUNDS {
+            let first = tacit.next().log_in("ada").await.refresh().to_owned();
+            jars.push(burst(&tacit, &first, CLIENTS, &mut dice).await);
         }
-        pass_window(&tacit.home);
+        for _ in 0..2 {
+            pass_window(&tacit.home);
+            for held in &mut jars {
+                *held = burst(&tacit, held, 4, &mut dice).await;
+            }
+        }
+        let moved_on = "SELECT COUNT(*) AS value FROM sessions WHERE generation = 3";
+        assert_eq!(tacit.home.database.number(moved_on), 100);
+        for process in tacit.all() {
+            assert!(!process.log().contains("locked"), "{}", process.log());
+        }
     }
-    assert_eq!(tacit.home.database.number("SELECT COUNT(*) AS value FROM sessions WHERE generation = 2"), 100);
 }
 
-/// Requests in parallel, and again with what the jar holds once it took the answers in some order.
-async fn burst(tacit: &Tacit, token: &str, requests: usize, dice: &mut Dice) -> String {
-    let mut held = token.to_owned();
-    for _ in 0..2 {
-        let mut answers = join_all((0..requests).map(|_| present(tacit, &held))).await;
-        dice.shuffle(&mut answers);
-        for answer in answers {
-            assert_eq!(answer.status, 200, "{answer:?}");
-            held = answer.kept(&held);
-        }
+/// Requests in parallel; tells what the jar holds once it took the answers in some order.
+async fn burst(tacit: &impl Service, sent: &str, requests: usize, dice: &mut Dice) -> String {
+    let mut held = sent.to_owned();
+    let mut answers = join_all((0..requests).map(|_| present(tacit, sent))).await;
+    dice.shuffle(&mut answers);
+    for answer in answers {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        held = answer.kept(&held);
     }
     held
 }

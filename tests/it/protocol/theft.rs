@@ -3,53 +3,56 @@
 use futures_util::future::join_all;
 
 use super::{
-    Cleared, Untouched, counted, pass_window, present, reason, reasons, rotate, signed_in, signed_in_with,
-    thefts_reported, wide,
+    Cleared, PROCESSES, Replicas, Service, Untouched, counted, pass_window, present, reason, reasons, replica, rotate,
+    signed_in_on, signed_in_on_with, thefts_reported,
 };
-use crate::app::{Setup, Tacit};
 
 /// Whoever holds one of these is found out, and the session stays ended.
-async fn assert_all_dead(tacit: &Tacit, tokens: &[&str]) {
+async fn assert_all_dead(tacit: &impl Service, tokens: &[&str]) {
     for token in tokens {
         let answer = present(tacit, token).await;
         assert_eq!(answer.outcome(), (401, "token_reuse"));
         assert_eq!(answer.cookies(), (Cleared, Cleared));
     }
-    assert_eq!(reason(&tacit.home).as_deref(), Some("reuse"));
+    assert_eq!(reason(&tacit.all()[0].home).as_deref(), Some("reuse"));
     assert_eq!(thefts_reported(tacit), 1);
 }
 
 #[tokio::test]
 async fn a_token_two_generations_old_ends_the_session_at_once() {
-    for inside in [true, false] {
-        let (tacit, first) = signed_in().await;
-        let second = rotate(&tacit, &first).await;
-        pass_window(&tacit.home);
-        let third = rotate(&tacit, &second).await;
-        if !inside {
+    for processes in PROCESSES {
+        for inside in [true, false] {
+            let (tacit, first) = signed_in_on(processes).await;
+            let second = rotate(&tacit, &first).await;
             pass_window(&tacit.home);
+            let third = rotate(&tacit, &second).await;
+            if !inside {
+                pass_window(&tacit.home);
+            }
+            assert_eq!(reason(&tacit.home), None);
+            assert_all_dead(&tacit, &[&first, &third, &second, &first]).await;
         }
-        assert_eq!(reason(&tacit.home), None);
-        assert_all_dead(&tacit, &[&first, &third, &second, &first]).await;
     }
 }
 
 #[tokio::test]
 async fn twenty_parallel_replays_are_one_security_event() {
-    let (tacit, first) = signed_in().await;
-    let second = rotate(&tacit, &first).await;
-    pass_window(&tacit.home);
-    let third = rotate(&tacit, &second).await;
-    for answer in join_all((0..20).map(|_| present(&tacit, &first))).await {
-        assert_eq!(answer.outcome(), (401, "token_reuse"));
+    for processes in PROCESSES {
+        let (tacit, first) = signed_in_on(processes).await;
+        let second = rotate(&tacit, &first).await;
+        pass_window(&tacit.home);
+        let third = rotate(&tacit, &second).await;
+        for answer in join_all((0..20).map(|_| present(&tacit, &first))).await {
+            assert_eq!(answer.outcome(), (401, "token_reuse"));
+        }
+        assert_all_dead(&tacit, &[&third]).await;
+        assert_eq!(counted(&tacit, "tacit_refreshes_total{verdict=\"theft\"}").await, "1");
     }
-    assert_all_dead(&tacit, &[&third]).await;
-    assert_eq!(counted(&tacit, "tacit_refreshes_total{verdict=\"theft\"}").await, "1");
 }
 
 /// A thief rotated a stolen token; the victim came back with it after the window.
-async fn thief_was_first() -> (Tacit, String, String) {
-    let (tacit, stolen) = signed_in().await;
+async fn thief_was_first(processes: usize) -> (Replicas, String, String) {
+    let (tacit, stolen) = signed_in_on(processes).await;
     let thief = rotate(&tacit, &stolen).await;
     let victim = present(&tacit, &stolen).await;
     assert_eq!(victim.outcome(), (200, "access-only"));
@@ -64,44 +67,52 @@ async fn thief_was_first() -> (Tacit, String, String) {
 
 #[tokio::test]
 async fn a_thief_who_rotated_first_is_found_out_when_the_victim_moves_on() {
-    let (tacit, thief, victim) = thief_was_first().await;
-    let next = rotate(&tacit, &victim).await;
-    assert_all_dead(&tacit, &[&thief, &next, &victim]).await;
+    for processes in PROCESSES {
+        let (tacit, thief, victim) = thief_was_first(processes).await;
+        let next = rotate(&tacit, &victim).await;
+        assert_all_dead(&tacit, &[&thief, &next, &victim]).await;
+    }
 }
 
 #[tokio::test]
 async fn a_thief_who_moves_on_is_found_out_when_the_victim_comes() {
-    let (tacit, thief, victim) = thief_was_first().await;
-    let next = rotate(&tacit, &thief).await;
-    assert_all_dead(&tacit, &[&victim, &next, &thief]).await;
+    for processes in PROCESSES {
+        let (tacit, thief, victim) = thief_was_first(processes).await;
+        let next = rotate(&tacit, &thief).await;
+        assert_all_dead(&tacit, &[&victim, &next, &thief]).await;
+    }
 }
 
 #[tokio::test]
 async fn a_thief_inside_the_window_gets_an_access_token_at_most() {
-    let (tacit, stolen) = signed_in().await;
-    rotate(&tacit, &stolen).await;
-    let thief = present(&tacit, &stolen).await;
-    assert_eq!(thief.outcome(), (200, "access-only"));
-    assert_eq!(thief.refresh(), Untouched);
-    let thief = super::grant(&tacit, &stolen).await;
-    assert_eq!(thief.status, 200);
-    let got = thief.body["refresh_token"].as_str();
-    assert!(got.is_none_or(|token| token == stolen), "a new refresh token");
+    for processes in PROCESSES {
+        let (tacit, stolen) = signed_in_on(processes).await;
+        rotate(&tacit, &stolen).await;
+        let thief = present(&tacit, &stolen).await;
+        assert_eq!(thief.outcome(), (200, "access-only"));
+        assert_eq!(thief.refresh(), Untouched);
+        let thief = super::grant(&tacit, &stolen).await;
+        assert_eq!(thief.status, 200);
+        let got = thief.body["refresh_token"].as_str();
+        assert!(got.is_none_or(|token| token == stolen), "a new refresh token");
+    }
 }
 
 #[tokio::test]
 async fn a_thief_outside_the_window_is_found_out_after_the_victim_moves_on() {
-    for replays_stolen in [false, true] {
-        let (tacit, stolen) = signed_in().await;
-        let victim = rotate(&tacit, &stolen).await;
-        pass_window(&tacit.home);
-        let thief = present(&tacit, &stolen).await;
-        assert_eq!(thief.outcome(), (200, "reissued"));
-        let thief = thief.token();
-        pass_window(&tacit.home);
-        let next = rotate(&tacit, &victim).await;
-        let replayed = if replays_stolen { &stolen } else { &thief };
-        assert_all_dead(&tacit, &[replayed, &next]).await;
+    for processes in PROCESSES {
+        for replays_stolen in [false, true] {
+            let (tacit, stolen) = signed_in_on(processes).await;
+            let victim = rotate(&tacit, &stolen).await;
+            pass_window(&tacit.home);
+            let thief = present(&tacit, &stolen).await;
+            assert_eq!(thief.outcome(), (200, "reissued"));
+            let thief = thief.token();
+            pass_window(&tacit.home);
+            let next = rotate(&tacit, &victim).await;
+            let replayed = if replays_stolen { &stolen } else { &thief };
+            assert_all_dead(&tacit, &[replayed, &next]).await;
+        }
     }
 }
 
@@ -115,49 +126,57 @@ enum Polls {
 
 #[tokio::test]
 async fn a_thief_who_pumps_the_predecessor_is_found_out_within_five_refreshes() {
-    for polls in [Polls::Before, Polls::After, Polls::BeforeAndAfter] {
-        let (tacit, stolen) = signed_in().await;
-        let mut held = stolen.clone();
-        let mut refreshes = 0;
-        let mut found_out = false;
-        for _ in 0..20 {
-            if matches!(polls, Polls::Before | Polls::BeforeAndAfter) {
-                let victim = present(&tacit, &held).await;
-                held = victim.kept(&held);
-                refreshes += 1;
+    for processes in PROCESSES {
+        for polls in [Polls::Before, Polls::After, Polls::BeforeAndAfter] {
+            let (tacit, stolen) = signed_in_on(processes).await;
+            let mut held = stolen.clone();
+            let mut refreshes = 0;
+            let mut found_out = false;
+            for _ in 0..20 {
+                if matches!(polls, Polls::Before | Polls::BeforeAndAfter) {
+                    let victim = present(&tacit, &held).await;
+                    held = victim.kept(&held);
+                    refreshes += 1;
+                }
+                if present(&tacit, &stolen).await.status == 401 {
+                    found_out = true;
+                    break;
+                }
+                if matches!(polls, Polls::After | Polls::BeforeAndAfter) {
+                    let victim = present(&tacit, &held).await;
+                    held = victim.kept(&held);
+                    refreshes += 1;
+                }
+                pass_window(&tacit.home);
             }
-            if present(&tacit, &stolen).await.status == 401 {
-                found_out = true;
-                break;
-            }
-            if matches!(polls, Polls::After | Polls::BeforeAndAfter) {
-                let victim = present(&tacit, &held).await;
-                held = victim.kept(&held);
-                refreshes += 1;
-            }
-            pass_window(&tacit.home);
+            assert!(
+                found_out && refreshes <= 5,
+                "{polls:?}: found out: {found_out}, {refreshes} refreshes of the victim"
+            );
+            assert_eq!(reason(&tacit.home).as_deref(), Some("reuse"));
         }
-        assert!(found_out && refreshes <= 5, "{polls:?}: found out: {found_out}, {refreshes} refreshes of the victim");
-        assert_eq!(reason(&tacit.home).as_deref(), Some("reuse"));
     }
 }
 
 #[tokio::test]
 async fn a_predecessor_that_comes_back_after_a_confirmed_reissue_is_theft() {
-    let (tacit, first) = signed_in().await;
-    rotate(&tacit, &first).await;
-    pass_window(&tacit.home);
-    let second = present(&tacit, &first).await.token();
-    assert_eq!(present(&tacit, &second).await.outcome(), (200, "access-only"));
-    pass_window(&tacit.home);
-    assert_all_dead(&tacit, &[&first, &second]).await;
+    for processes in PROCESSES {
+        let (tacit, first) = signed_in_on(processes).await;
+        rotate(&tacit, &first).await;
+        pass_window(&tacit.home);
+        let second = present(&tacit, &first).await.token();
+        assert_eq!(present(&tacit, &second).await.outcome(), (200, "access-only"));
+        pass_window(&tacit.home);
+        assert_all_dead(&tacit, &[&first, &second]).await;
+    }
 }
 
 /// The replayed session of the user ends; the user's second session and another user's are as given.
-async fn replay(setup: Setup, second_session: (u16, &str)) {
-    let (tacit, first) = signed_in_with(setup).await;
-    let second_device = tacit.log_in("ada").await.refresh().to_owned();
-    let stranger = tacit.new_session("eve").await.refresh().to_owned();
+async fn replay(processes: usize, on_theft: &str, second_session: (u16, &str)) {
+    let setup = || replica().set("sessions.on_theft", on_theft);
+    let (tacit, first) = signed_in_on_with(processes, setup).await;
+    let second_device = tacit.next().log_in("ada").await.refresh().to_owned();
+    let stranger = tacit.next().new_session("eve").await.refresh().to_owned();
     let second = rotate(&tacit, &first).await;
     pass_window(&tacit.home);
     rotate(&tacit, &second).await;
@@ -169,64 +188,74 @@ async fn replay(setup: Setup, second_session: (u16, &str)) {
 
 #[tokio::test]
 async fn a_theft_ends_the_replayed_session_only() {
-    replay(wide(), (200, "rotated")).await;
+    for processes in PROCESSES {
+        replay(processes, "session", (200, "rotated")).await;
+    }
 }
 
 #[tokio::test]
 async fn a_theft_ends_every_session_of_the_user_if_so_configured() {
-    replay(wide().set("sessions.on_theft", "user"), (401, "token_reuse")).await;
+    for processes in PROCESSES {
+        replay(processes, "user", (401, "token_reuse")).await;
+    }
 }
 
 #[tokio::test]
 async fn a_theft_that_cannot_end_every_session_ends_none_and_is_found_again() {
-    let (tacit, first) = signed_in_with(wide().set("sessions.on_theft", "user")).await;
-    let second_device = tacit.log_in("ada").await.refresh().to_owned();
-    let second = rotate(&tacit, &first).await;
-    pass_window(&tacit.home);
-    rotate(&tacit, &second).await;
-    super::race::fail(&tacit.home, "NEW.revoked_reason = 'reuse' AND OLD.generation = 0");
-    let answer = present(&tacit, &first).await;
-    assert_eq!((answer.outcome(), answer.cookies()), ((503, "database_unavailable"), (Untouched, Untouched)));
-    assert_eq!((reasons(&tacit.home), thefts_reported(&tacit)), (vec![None, None], 0));
-    super::race::end(&tacit.home);
-    assert_eq!(present(&tacit, &first).await.outcome(), (401, "token_reuse"));
-    assert_eq!(present(&tacit, &second_device).await.outcome(), (401, "token_reuse"));
-    assert_eq!(thefts_reported(&tacit), 1);
+    for processes in PROCESSES {
+        let (tacit, first) = signed_in_on_with(processes, || replica().set("sessions.on_theft", "user")).await;
+        let second_device = tacit.next().log_in("ada").await.refresh().to_owned();
+        let second = rotate(&tacit, &first).await;
+        pass_window(&tacit.home);
+        rotate(&tacit, &second).await;
+        super::race::fail(&tacit.home, "NEW.revoked_reason = 'reuse' AND OLD.generation = 0");
+        let answer = present(&tacit, &first).await;
+        assert_eq!((answer.outcome(), answer.cookies()), ((503, "database_unavailable"), (Untouched, Untouched)));
+        assert_eq!((reasons(&tacit.home), thefts_reported(&tacit)), (vec![None, None], 0));
+        super::race::end(&tacit.home);
+        assert_eq!(present(&tacit, &first).await.outcome(), (401, "token_reuse"));
+        assert_eq!(present(&tacit, &second_device).await.outcome(), (401, "token_reuse"));
+        assert_eq!(thefts_reported(&tacit), 1);
+    }
 }
 
 #[tokio::test]
 async fn a_theft_that_a_logout_outran_leaves_the_logouts_reason_and_the_cookies() {
-    let (tacit, first) = signed_in().await;
-    let second = rotate(&tacit, &first).await;
-    pass_window(&tacit.home);
-    let third = rotate(&tacit, &second).await;
-    // The logout commits between the read and the write of the request that takes the replay for theft.
-    super::race::outrun_by_a_logout(&tacit.home, "NEW.revoked_reason = 'reuse'");
-    let answer = present(&tacit, &first).await;
-    assert_eq!(answer.outcome(), (401, "session_revoked"));
-    assert_eq!(answer.cookies(), (Untouched, Untouched));
-    assert_eq!(present(&tacit, &third).await.outcome(), (401, "session_revoked"));
-    assert_eq!(reasons(&tacit.home), [Some("logout".to_owned())]);
-    assert_eq!(thefts_reported(&tacit), 0);
+    for processes in PROCESSES {
+        let (tacit, first) = signed_in_on(processes).await;
+        let second = rotate(&tacit, &first).await;
+        pass_window(&tacit.home);
+        let third = rotate(&tacit, &second).await;
+        // The logout commits between the read and the write of the request that takes the replay for theft.
+        super::race::outrun_by_a_logout(&tacit.home, "NEW.revoked_reason = 'reuse'");
+        let answer = present(&tacit, &first).await;
+        assert_eq!(answer.outcome(), (401, "session_revoked"));
+        assert_eq!(answer.cookies(), (Untouched, Untouched));
+        assert_eq!(present(&tacit, &third).await.outcome(), (401, "session_revoked"));
+        assert_eq!(reasons(&tacit.home), [Some("logout".to_owned())]);
+        assert_eq!(thefts_reported(&tacit), 0);
+    }
 }
 
 #[tokio::test]
 async fn a_theft_that_races_a_logout_is_told_as_what_came_first() {
-    for _ in 0..10 {
-        let (tacit, first) = signed_in().await;
-        let second = rotate(&tacit, &first).await;
-        pass_window(&tacit.home);
-        let third = rotate(&tacit, &second).await;
-        let log_out = async {
-            let cookie = super::refresh_cookie(&third);
-            assert_eq!(tacit.post("/logout").header("cookie", cookie).send().await.unwrap().status(), 200);
-        };
-        let (replayed, ()) = tokio::join!(present(&tacit, &first), log_out);
-        let reason = reason(&tacit.home).expect("ended");
-        let reused = reason == "reuse";
-        let (code, cookie) = if reused { ("token_reuse", Cleared) } else { ("session_revoked", Untouched) };
-        assert_eq!(replayed.outcome(), (401, code));
-        assert_eq!(replayed.cookies(), (cookie.clone(), cookie));
-        assert_eq!(thefts_reported(&tacit), usize::from(reused));
+    for processes in PROCESSES {
+        for _ in 0..5 {
+            let (tacit, first) = signed_in_on(processes).await;
+            let second = rotate(&tacit, &first).await;
+            pass_window(&tacit.home);
+            let third = rotate(&tacit, &second).await;
+            let log_out = async {
+                let cookie = super::refresh_cookie(&third);
+                assert_eq!(tacit.next().post("/logout").header("cookie", cookie).send().await.unwrap().status(), 200);
+            };
+            let (replayed, ()) = tokio::join!(present(&tacit, &first), log_out);
+            let reason = reason(&tacit.home).expect("ended");
+            let reused = reason == "reuse";
+            let (code, cookie) = if reused { ("token_reuse", Cleared) } else { ("session_revoked", Untouched) };
+            assert_eq!(replayed.outcome(), (401, code));
+            assert_eq!(replayed.cookies(), (cookie.clone(), cookie));
+            assert_eq!(thefts_reported(&tacit), usize::from(reused));
+        }
     }
 }
