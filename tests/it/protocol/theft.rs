@@ -4,8 +4,9 @@ use futures_util::future::join_all;
 
 use super::{
     Cleared, PROCESSES, Replicas, Service, Untouched, counted, pass_window, present, reason, reasons, replica, rotate,
-    signed_in_on, signed_in_on_with, thefts_reported,
+    signed_in, signed_in_on, signed_in_on_with, thefts_reported,
 };
+use crate::app::run;
 
 /// Whoever holds one of these is found out, and the session stays ended.
 async fn assert_all_dead(tacit: &impl Service, tokens: &[&str]) {
@@ -258,4 +259,31 @@ async fn a_theft_that_races_a_logout_is_told_as_what_came_first() {
             assert_eq!(thefts_reported(&tacit), usize::from(reused));
         }
     }
+}
+
+#[tokio::test]
+async fn an_operator_is_told_which_token_would_count_as_theft() {
+    let (tacit, first) = signed_in().await;
+    let explain = |token: &str| {
+        let output = run(&tacit.home, &["--set", "sessions.grace=40s", "token", "explain", token], "");
+        let said = String::from_utf8(output.stdout).expect("UTF-8");
+        (output.status.success(), said.contains("count as theft"), said.contains("It is the predecessor"))
+    };
+    let second = rotate(&tacit, &first).await;
+    assert_eq!(explain(&second), (true, false, false));
+    assert_eq!(explain(&first), (true, false, true));
+    pass_window(&tacit.home);
+    let reissued = present(&tacit, &first).await.token();
+    assert_eq!(present(&tacit, &reissued).await.outcome(), (200, "access-only"));
+    assert_eq!(explain(&first), (true, false, true), "confirmed, and the window is open");
+    pass_window(&tacit.home);
+    assert_eq!(explain(&first), (false, true, false), "confirmed, and the window has passed");
+    rotate(&tacit, &reissued).await;
+    assert_eq!(explain(&second), (false, true, false), "of the generation before, and of another branch");
+    assert_eq!(explain(&reissued), (true, false, true));
+    assert_eq!(explain(&first), (false, true, false), "two generations old");
+    // It was only looked at.
+    assert_eq!(reason(&tacit.home), None);
+    assert_eq!(present(&tacit, &second).await.outcome(), (401, "token_reuse"));
+    assert_eq!(explain(&second), (false, false, false), "its session has ended");
 }
