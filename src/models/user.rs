@@ -142,6 +142,12 @@ pub fn touch_sign_in(
     .optional()
 }
 
+/// Holds the row until the transaction ends, as a sign-in does: those under way have ended, and later ones wait.
+pub fn hold(connection: &mut AnyConnection, id: UserId) -> QueryResult<usize> {
+    let _turn = take_turn(connection)?;
+    diesel::update(users::table.filter(users::id.eq(id))).set(users::version.eq(users::version)).execute(connection)
+}
+
 /// What of an account is to change; `None` stays.
 #[derive(Default)]
 pub struct UserChange<'a> {

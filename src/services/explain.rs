@@ -1,5 +1,6 @@
 //! Why a token is good or not, in plain words, for an operator who holds it.
 
+use super::refresh;
 use super::refresh_token::{RefreshToken, Unusable};
 use super::tokens::{self, Claims, ClientClaims, Flaw, Verified};
 use crate::app::App;
@@ -157,22 +158,28 @@ fn explain_refresh_token(app: &App, connection: &mut AnyConnection, text: &str) 
     };
     lines.push(format!("Its MAC is good; it is of generation {} of session {}.", token.generation, token.session_id));
     let lives = explain_session(connection, token.session_id, &mut lines)?;
-    let Some((session, ..)) = session::find_now(connection, token.session_id)? else {
+    let Some((session, _, now)) = session::find_now(connection, token.session_id)? else {
         return Ok(Explanation { good: false, lines });
     };
-    if token.secret_hash() != session.secret_hash.as_slice() {
+    if !token.is_of(&session) {
         lines.push(
             "Its secret part is not the session's: somebody else made it with our key, or the database is another one."
                 .to_owned(),
         );
         return Ok(Explanation { good: false, lines });
     }
-    let behind = session.generation.saturating_sub(token.generation);
-    if behind > 1 {
-        lines.push(format!("It is {behind} generations old: presenting it would count as theft and end the session."));
-    } else if behind == 1 {
-        lines
-            .push("It is the predecessor of the current generation: within its rules it is still answered.".to_owned());
+    if !lives {
+        return Ok(Explanation { good: false, lines });
     }
-    Ok(Explanation { good: lives && behind <= 1, lines })
+    let theft = refresh::would_be_theft(app, &token, &session, now);
+    match session.generation.saturating_sub(token.generation) {
+        1 if theft => lines.push("It is of the generation before, and of a branch that died when another one was rotated, or its successor was seen and the window has passed.".to_owned()),
+        1 => lines.push("It is the predecessor of the current generation: within its rules it is still answered.".to_owned()),
+        behind if behind > 1 => lines.push(format!("It is {behind} generations old.")),
+        _ => {}
+    }
+    if theft {
+        lines.push("Presenting it would count as theft and end the session.".to_owned());
+    }
+    Ok(Explanation { good: !theft, lines })
 }

@@ -1,7 +1,5 @@
 //! Whether a token is good now, for clients that ask (RFC 7662).
 
-use subtle::ConstantTimeEq;
-
 use super::refresh;
 use super::refresh_token::RefreshToken;
 use super::scopes;
@@ -62,10 +60,9 @@ fn introspect_refresh(
     token: &RefreshToken,
 ) -> Result<Option<Active>, Error> {
     let Some((session, user, now)) = session::find_now(connection, token.session_id)? else { return Ok(None) };
-    let proven = bool::from(token.secret_hash().ct_eq(session.secret_hash.as_slice()));
     let lives = session.revocation().is_none() && !session.is_expired(now);
     let Some(user) = user.filter(|user| !user.disabled) else { return Ok(None) };
-    let good = proven
+    let good = token.is_of(&session)
         && lives
         && !refresh::would_be_theft(app, token, &session, now)
         && is_enabled(connection, &session.client_id)?;

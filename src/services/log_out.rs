@@ -1,7 +1,5 @@
 //! Signing out: ends every session whose token is shown, whatever the token's age; idempotent.
 
-use subtle::ConstantTimeEq;
-
 use super::audit;
 use super::refresh_token::RefreshToken;
 use super::sessions;
@@ -96,5 +94,5 @@ pub(super) fn end(
 /// The token's session, if the token's secret part is its own.
 pub(super) fn proven_session(connection: &mut AnyConnection, token: &RefreshToken) -> Result<Option<Session>, Error> {
     let found = session::find_now(connection, token.session_id)?.map(|(session, ..)| session);
-    Ok(found.filter(|session| token.secret_hash().ct_eq(session.secret_hash.as_slice()).into()))
+    Ok(found.filter(|session| token.is_of(session)))
 }

@@ -4,8 +4,10 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::Mac;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::app::RefreshKeys;
+use crate::models::session::Session;
 use crate::types::{SessionId, Timestamp};
 
 const PREFIX: &str = "rt1_";
@@ -96,6 +98,11 @@ impl RefreshToken {
     /// What the row holds of the secret part.
     pub fn secret_hash(&self) -> [u8; 32] {
         Sha256::digest(self.secret).into()
+    }
+
+    /// Whether its secret part is this session's, compared in constant time.
+    pub fn is_of(&self, session: &Session) -> bool {
+        self.secret_hash().ct_eq(session.secret_hash.as_slice()).into()
     }
 
     /// Which of several tokens counts: the latest absolute expiry, then the highest generation, then the highest branch.

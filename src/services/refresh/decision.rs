@@ -124,13 +124,13 @@ mod tests {
     const OURS: [u8; 8] = [1; 8];
     const OTHER: [u8; 8] = [2; 8];
 
-    fn decided(generation: i64, branch: [u8; 8], phase: Phase, age_seconds: Option<i64>) -> Decision {
-        let state = State {
-            generation: 5,
-            previous_branch: Some(OURS),
-            phase,
-            age_micros: age_seconds.map(|seconds| seconds * 1_000_000),
-        };
+    /// The last microsecond of the window, of its first quarter, and the first of what a clock set back may show.
+    const END: i64 = 100_000_000;
+    const QUARTER: i64 = 25_000_000;
+    const EARLIEST: i64 = -300_000_000;
+
+    fn decided(generation: i64, branch: [u8; 8], phase: Phase, age_micros: Option<i64>) -> Decision {
+        let state = State { generation: 5, previous_branch: Some(OURS), phase, age_micros };
         decide(&Presented { generation, branch }, &state, GRACE)
     }
 
@@ -139,11 +139,13 @@ mod tests {
     #[test]
     fn the_current_generation_rotates_outside_the_window_only() {
         for branch in [OURS, OTHER] {
-            assert_eq!(decided(5, branch, Phase::Fresh, Some(100)), QUIET);
-            assert_eq!(decided(5, branch, Phase::Reissued, Some(100)), Decision::AccessOnly { confirm: true });
-            assert_eq!(decided(5, branch, Phase::Confirmed, Some(0)), QUIET);
+            for inside in [EARLIEST, 0, END] {
+                assert_eq!(decided(5, branch, Phase::Fresh, Some(inside)), QUIET);
+                assert_eq!(decided(5, branch, Phase::Reissued, Some(inside)), Decision::AccessOnly { confirm: true });
+                assert_eq!(decided(5, branch, Phase::Confirmed, Some(inside)), QUIET);
+            }
             for phase in [Phase::Fresh, Phase::Reissued, Phase::Confirmed] {
-                for outside in [None, Some(101), Some(-301)] {
+                for outside in [None, Some(END + 1), Some(EARLIEST - 1), Some(i64::MAX), Some(i64::MIN)] {
                     assert_eq!(decided(5, branch, phase, outside), Decision::Rotate);
                 }
             }
@@ -152,19 +154,26 @@ mod tests {
 
     #[test]
     fn the_predecessor_is_reissued_until_the_reissue_was_seen() {
-        assert_eq!(decided(4, OURS, Phase::Fresh, Some(100)), QUIET);
-        assert_eq!(decided(4, OURS, Phase::Fresh, Some(-300)), QUIET);
-        assert_eq!(decided(4, OURS, Phase::Fresh, Some(101)), Decision::Reissue { write: true });
-        assert_eq!(decided(4, OURS, Phase::Reissued, Some(25)), Decision::Reissue { write: false });
-        assert_eq!(decided(4, OURS, Phase::Reissued, Some(26)), Decision::Reissue { write: true });
-        assert_eq!(decided(4, OURS, Phase::Reissued, Some(101)), Decision::Reissue { write: true });
-        assert_eq!(decided(4, OURS, Phase::Confirmed, Some(100)), QUIET);
-        assert_eq!(decided(4, OURS, Phase::Confirmed, Some(101)), Decision::Theft);
+        for inside in [EARLIEST, 0, END] {
+            assert_eq!(decided(4, OURS, Phase::Fresh, Some(inside)), QUIET);
+            assert_eq!(decided(4, OURS, Phase::Confirmed, Some(inside)), QUIET);
+        }
+        for young in [EARLIEST, 0, QUARTER] {
+            assert_eq!(decided(4, OURS, Phase::Reissued, Some(young)), Decision::Reissue { write: false });
+        }
+        for older in [QUARTER + 1, END] {
+            assert_eq!(decided(4, OURS, Phase::Reissued, Some(older)), Decision::Reissue { write: true });
+        }
+        for outside in [END + 1, EARLIEST - 1] {
+            assert_eq!(decided(4, OURS, Phase::Fresh, Some(outside)), Decision::Reissue { write: true });
+            assert_eq!(decided(4, OURS, Phase::Reissued, Some(outside)), Decision::Reissue { write: true });
+            assert_eq!(decided(4, OURS, Phase::Confirmed, Some(outside)), Decision::Theft);
+        }
     }
 
     #[test]
     fn anything_older_is_theft_whenever_it_comes() {
-        for age in [None, Some(0), Some(100), Some(101)] {
+        for age in [None, Some(EARLIEST - 1), Some(EARLIEST), Some(0), Some(END), Some(END + 1)] {
             for phase in [Phase::Fresh, Phase::Reissued, Phase::Confirmed] {
                 assert_eq!(decided(4, OTHER, phase, age), Decision::Theft);
                 assert_eq!(decided(3, OURS, phase, age), Decision::Theft);
@@ -175,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_later_generation_means_the_database_lost_commits() {
-        for age in [None, Some(0), Some(101)] {
+        for age in [None, Some(0), Some(END + 1)] {
             assert_eq!(decided(6, OTHER, Phase::Fresh, age), Decision::FastForward);
         }
     }

@@ -10,7 +10,7 @@ use crate::config::OnTheft;
 use crate::error::Error;
 use crate::models::AnyConnection;
 use crate::models::session::{self, RevokedReason, Session};
-use crate::models::user::User;
+use crate::models::user::{self, User};
 use crate::services::refresh_token::RefreshToken;
 use crate::types::{Event, EventName, Instant, SessionId, Timestamp, Words, random_bytes};
 
@@ -99,16 +99,21 @@ impl Exchange<'_> {
             .detail("presented_generation", self.token.generation)
     }
 
-    /// One statement, also where all sessions of the user end: none is left over when the database goes away, and two
-    /// thefts at once do not hold a session that the other one waits for. False: the session had ended before.
+    /// One transaction, also where all sessions of the user end: all of them end or none. It holds the user's row before
+    /// any session's, like a sign-in: so it sees the sessions of those that were faster, and two thefts at once queue
+    /// there instead of waiting for each other. False: the session had ended before, and then no other one ends.
     fn end_as_theft(&self, connection: &mut AnyConnection) -> Result<bool, Error> {
         const REASON: RevokedReason = RevokedReason::Reuse;
         let (id, owner) = (self.session.id, self.user.id);
+        let all = self.app.config.sessions.on_theft == OnTheft::User;
         let ended = audit::recorded(connection, |connection, events| {
-            let ended = match self.app.config.sessions.on_theft {
-                OnTheft::Session => vec![id; session::revoke(connection, id, REASON)?],
-                OnTheft::User => session::revoke_all_of(connection, owner, None, REASON)?,
-            };
+            if all {
+                user::hold(connection, owner)?;
+            }
+            let mut ended = vec![id; session::revoke(connection, id, REASON)?];
+            if all && !ended.is_empty() {
+                ended.extend(session::revoke_all_of(connection, owner, None, REASON)?);
+            }
             if ended.contains(&id) {
                 events.push(self.event(Event::refused(EventName::RefreshTokenReuse)));
             }

@@ -150,8 +150,7 @@ fn check(
     user: Option<User>,
     now: Timestamp,
 ) -> Result<Result<User, Refused>, Error> {
-    use subtle::ConstantTimeEq;
-    if !bool::from(token.secret_hash().ct_eq(session.secret_hash.as_slice())) {
+    if !token.is_of(session) {
         // The MAC is ours and the secret is not: somebody has the refresh key, or the database is another one.
         audit::note(
             app,

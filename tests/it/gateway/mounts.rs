@@ -147,6 +147,32 @@ async fn the_access_mounts_authenticate_but_write_nothing_and_set_no_cookie() {
 }
 
 #[tokio::test]
+async fn a_current_token_of_a_reissued_generation_is_confirmed_elsewhere_and_not_on_an_access_mount() {
+    let tacit = trusting().set("sessions.grace", "40s").start().await;
+    let database = &tacit.home.database;
+    let first = tacit.new_session("ada").await.without_access();
+    assert_eq!(refreshed(&ask(&tacit, Method::GET, "/verify", &first).await), Some("rotated"));
+    database.age("sessions", "rotated_at", 41);
+    let reissued = ask(&tacit, Method::GET, "/verify", &first).await;
+    assert_eq!(refreshed(&reissued), Some("reissued"));
+    let mut jar = first.clone();
+    jar.apply(&reissued);
+    let jar = jar.without_access();
+    let row = || {
+        let columns = "CAST(generation AS TEXT) || ' ' || CAST(phase AS TEXT) || ' ' || CAST(rotated_at AS TEXT)";
+        database.texts(&format!("SELECT {columns} AS value FROM sessions")).remove(0).expect("a row")
+    };
+    let before = row();
+    assert!(before.starts_with("1 1 "), "{before}");
+    for mount in ["/verify/access", "/verify/nginx/access"] {
+        assert_eq!(refreshed(&ask(&tacit, Method::GET, mount, &jar).await), Some("access-only"), "{mount}");
+        assert_eq!(row(), before, "{mount}");
+    }
+    assert_eq!(refreshed(&ask(&tacit, Method::GET, "/verify", &jar).await), Some("access-only"));
+    assert_eq!(row(), before.replacen("1 1 ", "1 2 ", 1));
+}
+
+#[tokio::test]
 async fn a_theft_is_found_on_an_access_mount_too() {
     let tacit = behind_a_gateway().await;
     let stolen = tacit.new_session("ada").await.without_access();

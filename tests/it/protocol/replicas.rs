@@ -30,27 +30,27 @@ impl Service for Tacit {
 /// Processes that share a database.
 pub struct Replicas {
     pub home: Arc<Home>,
-    replicas: Vec<Tacit>,
+    processes: Vec<Tacit>,
     asked: AtomicUsize,
 }
 
 impl Replicas {
     pub async fn start(processes: usize, setup: impl Fn() -> Setup) -> Self {
         let home = Home::new();
-        let mut replicas = Vec::new();
+        let mut started = Vec::new();
         for _ in 0..processes {
-            replicas.push(setup().start_in(home.clone()).await);
+            started.push(setup().start_in(home.clone()).await);
         }
-        Self { home, replicas, asked: AtomicUsize::new(0) }
+        Self { home, processes: started, asked: AtomicUsize::new(0) }
     }
 }
 
 impl Service for Replicas {
     fn all(&self) -> &[Tacit] {
-        &self.replicas
+        &self.processes
     }
 
     fn next(&self) -> &Tacit {
-        &self.replicas[self.asked.fetch_add(1, Ordering::Relaxed) % self.replicas.len()]
+        &self.processes[self.asked.fetch_add(1, Ordering::Relaxed) % self.processes.len()]
     }
 }

@@ -1,11 +1,17 @@
 //! Two hold what one should: whoever moves on first kills the other's branch, and the other's return ends the session.
 
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection, SqliteConnection};
 use futures_util::future::join_all;
 
 use super::{
     Cleared, PROCESSES, Replicas, Service, Untouched, counted, pass_window, present, reason, reasons, replica, rotate,
-    signed_in_on, signed_in_on_with, thefts_reported,
+    signed_in, signed_in_on, signed_in_on_with, thefts_reported,
 };
+use crate::app::{Home, run};
+use crate::database::TestDatabase;
 
 /// Whoever holds one of these is found out, and the session stays ended.
 async fn assert_all_dead(tacit: &impl Service, tokens: &[&str]) {
@@ -238,6 +244,88 @@ async fn a_theft_that_a_logout_outran_leaves_the_logouts_reason_and_the_cookies(
 }
 
 #[tokio::test]
+async fn a_theft_that_a_logout_outran_ends_no_other_session_either() {
+    for processes in PROCESSES {
+        let (tacit, first) = signed_in_on_with(processes, || replica().set("sessions.on_theft", "user")).await;
+        let second_device = tacit.next().log_in("ada").await.refresh().to_owned();
+        let second = rotate(&tacit, &first).await;
+        pass_window(&tacit.home);
+        rotate(&tacit, &second).await;
+        super::race::outrun_by_a_logout(&tacit.home, "NEW.revoked_reason = 'reuse' AND OLD.generation = 2");
+        assert_eq!(present(&tacit, &first).await.outcome(), (401, "session_revoked"));
+        super::race::end(&tacit.home);
+        assert_eq!(present(&tacit, &second_device).await.outcome(), (200, "rotated"));
+        assert_eq!(thefts_reported(&tacit), 0);
+    }
+}
+
+/// The transaction of a sign-in that has not committed yet, on a connection of its own.
+fn sign_in_under_way(home: &Home) -> Box<dyn SimpleConnection> {
+    let columns = "user_id, secret_hash, created_at, authenticated_at, expires_at, idle_timeout";
+    let insert = format!(
+        "UPDATE users SET last_signed_in_at = last_signed_in_at; \
+         INSERT INTO sessions (id, {columns}) SELECT '00000000-0000-4000-8000-000000000001', {columns} FROM sessions"
+    );
+    let mut connection: Box<dyn SimpleConnection> = match &home.database {
+        TestDatabase::Sqlite(path) => {
+            let mut file = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("the database file");
+            file.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the write lock");
+            Box::new(file)
+        }
+        TestDatabase::Postgres { .. } => {
+            let mut server = PgConnection::establish(&home.database.url()).expect("the test's database");
+            server.batch_execute("BEGIN").expect("a transaction");
+            Box::new(server)
+        }
+    };
+    connection.batch_execute(&insert).expect("a session");
+    connection
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_under_way_does_not_escape_a_theft_that_ends_every_session() {
+    let setup = || replica().set("sessions.on_theft", "user").set("database.acquire_timeout", "10s");
+    let (tacit, first) = signed_in_on_with(2, setup).await;
+    let second = rotate(&tacit, &first).await;
+    pass_window(&tacit.home);
+    rotate(&tacit, &second).await;
+    let mut under_way = sign_in_under_way(&tacit.home);
+    let commit = async {
+        // Long enough for a theft that does not wait to be over.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        under_way.batch_execute("COMMIT").expect("an end");
+    };
+    let (replayed, ()) = tokio::join!(present(&tacit, &first), commit);
+    assert_eq!(replayed.outcome(), (401, "token_reuse"));
+    let reuse = || Some("reuse".to_owned());
+    assert_eq!(reasons(&tacit.home), [reuse(), reuse()]);
+}
+
+#[tokio::test]
+async fn sign_ins_beside_a_theft_are_ended_by_it_or_begin_after_it() {
+    for processes in PROCESSES {
+        let (tacit, first) = signed_in_on_with(processes, || replica().set("sessions.on_theft", "user")).await;
+        let second = rotate(&tacit, &first).await;
+        pass_window(&tacit.home);
+        rotate(&tacit, &second).await;
+        let sign_ins = join_all((0..30).map(async |number| {
+            tokio::time::sleep(Duration::from_millis(number)).await;
+            tacit.next().log_in("ada").await
+        }));
+        let theft = async {
+            tokio::time::sleep(Duration::from_millis(15)).await;
+            present(&tacit, &first).await
+        };
+        let (_, replayed) = tokio::join!(sign_ins, theft);
+        assert_eq!(replayed.outcome(), (401, "token_reuse"));
+        let escaped = "SELECT COUNT(*) AS value FROM sessions WHERE revoked_at IS NULL AND created_at < \
+                       (SELECT MAX(revoked_at) FROM sessions)";
+        assert_eq!(tacit.home.database.number(escaped), 0);
+        assert_eq!(thefts_reported(&tacit), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_theft_that_races_a_logout_is_told_as_what_came_first() {
     for processes in PROCESSES {
         for _ in 0..5 {
@@ -258,4 +346,31 @@ async fn a_theft_that_races_a_logout_is_told_as_what_came_first() {
             assert_eq!(thefts_reported(&tacit), usize::from(reused));
         }
     }
+}
+
+#[tokio::test]
+async fn an_operator_is_told_which_token_would_count_as_theft() {
+    let (tacit, first) = signed_in().await;
+    let explain = |token: &str| {
+        let output = run(&tacit.home, &["--set", "sessions.grace=40s", "token", "explain", token], "");
+        let said = String::from_utf8(output.stdout).expect("UTF-8");
+        (output.status.success(), said.contains("count as theft"), said.contains("It is the predecessor"))
+    };
+    let second = rotate(&tacit, &first).await;
+    assert_eq!(explain(&second), (true, false, false));
+    assert_eq!(explain(&first), (true, false, true));
+    pass_window(&tacit.home);
+    let reissued = present(&tacit, &first).await.token();
+    assert_eq!(present(&tacit, &reissued).await.outcome(), (200, "access-only"));
+    assert_eq!(explain(&first), (true, false, true), "confirmed, and the window is open");
+    pass_window(&tacit.home);
+    assert_eq!(explain(&first), (false, true, false), "confirmed, and the window has passed");
+    rotate(&tacit, &reissued).await;
+    assert_eq!(explain(&second), (false, true, false), "of the generation before, and of another branch");
+    assert_eq!(explain(&reissued), (true, false, true));
+    assert_eq!(explain(&first), (false, true, false), "two generations old");
+    // It was only looked at.
+    assert_eq!(reason(&tacit.home), None);
+    assert_eq!(present(&tacit, &second).await.outcome(), (401, "token_reuse"));
+    assert_eq!(explain(&second), (false, false, false), "its session has ended");
 }
