@@ -7,6 +7,7 @@ mod outage;
 mod proxy;
 mod shutdown;
 mod start;
+mod witness;
 
 use crate::app::Tacit;
 
