@@ -6,6 +6,7 @@ mod full;
 mod kill;
 mod outage;
 mod proxy;
+mod server;
 mod shutdown;
 mod start;
 mod witness;
