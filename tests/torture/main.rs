@@ -1,8 +1,8 @@
 //! Everything at once, for as long as one likes: honest browsers and token clients, thieves, kill -9, a bad network.
 //!
 //! `scripts/torture [minutes]` runs it; `cargo test --test torture -- 90` for 90 seconds. Fails when anybody honest was
-//! signed out, a thief went unnoticed, or anything that was answered with success is gone; and when there was none of these
-//! things to look at.
+//! signed out, a thief went unnoticed, or anything that was answered with success is gone; and when there was none of
+//! these things to look at.
 
 #![expect(
     clippy::unwrap_used,

@@ -52,9 +52,8 @@ impl SmallDisk {
     fn enter(&self) -> String {
         let user = if is_root() { "" } else { "--user --preserve-credentials" };
         let (holder, folder) = (self.holder.id(), self.folder.display());
-        format!(
-            "exec nsenter --target {holder} {user} --mount /bin/bash -c 'cd {folder}/.. && exec \"$0\" \"$@\"' \"$0\" \"$@\""
-        )
+        let service = format!("/bin/bash -c 'cd {folder}/.. && exec \"$0\" \"$@\"' \"$0\" \"$@\"");
+        format!("exec nsenter --target {holder} {user} --mount {service}")
     }
 
     /// A file in it, as seen from here.
