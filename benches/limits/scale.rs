@@ -194,6 +194,8 @@ struct Purged {
 
 /// Purges [`EXPIRED`] sessions while refreshes go on.
 fn purge_beside_refresh(crowd: &Crowd) -> Purged {
+    let others = || crowd.home.database.number("SELECT count(*) AS value FROM sessions WHERE user_id LIKE 'u%'");
+    let before = usize::try_from(others()).unwrap();
     add_expired(&crowd.home, EXPIRED);
     let base = percentile(&mut crowd.refresh_for(ROUND * 2).millis, 99);
     let mut purge = Command::new(env!("CARGO_BIN_EXE_tacit"))
@@ -208,8 +210,7 @@ fn purge_beside_refresh(crowd: &Crowd) -> Purged {
     let running = Mutex::new(&mut purge);
     let mut beside = crowd.refresh(|| running.lock().unwrap().try_wait().unwrap().is_none());
     let seconds = started.elapsed().as_secs_f64();
-    let left = crowd.home.database.number("SELECT count(*) AS value FROM sessions WHERE user_id LIKE 'u%'");
-    assert!(usize::try_from(left).unwrap() < SESSIONS, "nothing was purged");
+    assert_eq!(usize::try_from(others()).unwrap(), before - EXPIRED, "all that had expired, and nothing else");
     Purged { slowed: percentile(&mut beside.millis, 99) / base, seconds }
 }
 

@@ -32,6 +32,7 @@ mod clients;
 mod command_line;
 mod config;
 mod config_sources;
+mod container;
 mod cross_site;
 mod database;
 mod docs;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::app::{Home, Setup, Tacit};
 use crate::database;
 use crate::proxy::{Network, Proxy};
+use crate::tally::KILL;
 use crate::world::{GRACE, World, below, pause};
 
 /// Processes on one database.
@@ -70,7 +71,7 @@ impl Chaos {
                 self.restart(replica).await;
             }
             _ => {
-                self.world.tally.fault("kill -9");
+                self.world.tally.fault(KILL);
                 self.replicas[replica].kill();
                 self.restart(replica).await;
             }
@@ -108,6 +109,17 @@ impl Chaos {
         for session in ended.difference(&revoked) {
             self.world.tally.lost(format!("the sign-out of {session}"));
         }
+        // A rotation that is lost costs nobody a session, but the service says so.
+        for line in self.logged().lines().filter(|line| line.contains("session_fast_forward")) {
+            self.world.tally.lost(format!("a rotation: {line}"));
+        }
+    }
+
+    /// What all processes have logged, those that were killed too.
+    fn logged(&self) -> String {
+        let files = std::fs::read_dir(self.home.directory.path()).expect("a folder").flatten().map(|file| file.path());
+        let logs = files.filter(|file| file.extension().is_some_and(|extension| extension == "log"));
+        logs.map(|file| std::fs::read_to_string(file).expect("a log")).collect()
     }
 }
 

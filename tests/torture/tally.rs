@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
+/// The fault that no round goes without.
+pub const KILL: &str = "kill -9";
+
 /// Counts by name, and what the service promised.
 #[derive(Default)]
 pub struct Tally(Mutex<Counts>);
@@ -75,6 +78,22 @@ impl Tally {
     pub fn is_clean(&self) -> bool {
         let counts = self.counts();
         counts.wrong.is_empty() && counts.lost.is_empty() && counts.unnoticed == 0
+    }
+
+    /// What never happened: the round proves nothing about it.
+    pub fn unseen(&self) -> Vec<&'static str> {
+        let counts = self.counts();
+        let answered = |name: &str| counts.answers.contains_key(name);
+        let seen = [
+            ("a registration", !counts.registered.is_empty()),
+            ("a sign-out", !counts.ended.is_empty()),
+            ("a rotation", answered("rotated")),
+            ("a reissue", answered("reissued")),
+            ("a refresh inside the window", answered("access-only")),
+            ("a kill", counts.faults.contains_key(KILL)),
+            ("a thief who was noticed", counts.noticed > 0),
+        ];
+        seen.into_iter().filter(|(_, seen)| !seen).map(|(name, _)| name).collect()
     }
 
     pub fn line(&self) -> String {

@@ -1,4 +1,4 @@
-//! The embedded database's file: a full disk, and two processes on one file.
+//! The embedded database's file: one that may not grow, and two processes on one file.
 
 use std::sync::Arc;
 
@@ -6,53 +6,26 @@ use futures_util::future::join_all;
 use reqwest::Response;
 use serde_json::json;
 
+use super::witness::{Told, Witness, assert_none_lost};
 use crate::app::{Home, PASSWORD, Setup, Tacit, eventually, problem};
 use crate::database;
 use crate::jar::{Jar, set_cookies};
 
-/// The largest file, in kilobytes, that the process may write: room for the schema and some dozen users.
+/// The largest file, in kilobytes, that the process may write: room for the schema and a few users.
 const FULL_AT: u32 = 256;
 
-/// More users than that.
-const USERS: u32 = 300;
-
-async fn post(tacit: &Tacit, path: &str, username: &str) -> Response {
+pub async fn post(tacit: &Tacit, path: &str, username: &str) -> Response {
     let sent = json!({"username": username, "password": PASSWORD});
     tacit.post(path).json(&sent).send().await.expect("the process lives")
 }
 
-/// What was answered with success before the disk was full.
-#[derive(Default)]
-struct Answered {
-    registered: Vec<String>,
-    signed_in: Vec<Jar>,
-}
-
 /// Registers, signs in and refreshes until the disk is full.
-async fn fill(tacit: &Tacit) -> Answered {
-    let mut answered = Answered::default();
-    for number in 0..USERS {
-        let username = format!("user-{number}");
-        let answer = post(tacit, "/register", &username).await;
-        if answer.status() == 503 {
-            return answered;
-        }
-        assert_eq!(answer.status(), 201);
-        answered.registered.push(username.clone());
-        let answer = post(tacit, "/login", &username).await;
-        if answer.status() == 503 {
-            return answered;
-        }
-        let mut jar = Jar::default();
-        jar.apply(&answer);
-        let answer = tacit.get_with("/protected", &jar.without_access()).await;
-        jar.apply(&answer);
-        answered.signed_in.push(jar);
-        if answer.status() == 503 {
-            return answered;
-        }
-    }
-    panic!("the disk never was full");
+pub async fn fill(tacit: &Tacit) -> Vec<Witness> {
+    let told = Told::default();
+    let witnesses = Witness::press_on_until_cut_off(tacit, "user", &told).await;
+    println!("full after {told:?}");
+    assert!(told.has_all());
+    witnesses
 }
 
 #[tokio::test]
@@ -63,10 +36,9 @@ async fn a_full_disk_is_503_and_loses_nothing_that_was_answered() {
     let home = Home::new();
     let setup = || Setup::default().short_windows().set("sessions.max_per_user", "1000");
     let tacit = setup().shell(&format!("ulimit -f {FULL_AT}")).start_in(Arc::clone(&home)).await;
-    let answered = fill(&tacit).await;
-    println!("full after {} users, {} sign-ins", answered.registered.len(), answered.signed_in.len());
+    let witnesses = fill(&tacit).await;
 
-    let jar = &answered.signed_in[0];
+    let jar = witnesses[0].jar.as_ref().unwrap();
     // A rotation is a small write: it may still fit a few times, each as if the window of the last had passed.
     let full = async || {
         home.database.age("sessions", "rotated_at", 60);
@@ -91,12 +63,7 @@ async fn a_full_disk_is_503_and_loses_nothing_that_was_answered() {
     drop(tacit);
 
     let tacit = setup().start_in(Arc::clone(&home)).await;
-    for username in &answered.registered {
-        tacit.log_in(username).await;
-    }
-    for jar in &answered.signed_in {
-        assert_eq!(tacit.get_with("/protected", &jar.without_access()).await.status(), 200);
-    }
+    assert_none_lost(&tacit, &witnesses).await;
 }
 
 #[tokio::test]

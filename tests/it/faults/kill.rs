@@ -1,101 +1,69 @@
 //! kill -9 at any moment, and clients that go away: what was answered with success exists afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use futures_util::future::join_all;
-use reqwest::Client;
-use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::address;
-use crate::app::{Home, PASSWORD, Setup, Tacit, eventually, refreshed};
+use super::witness::{Told, Witness, assert_none_lost};
+use crate::app::{Home, Setup, Tacit, eventually, refreshed};
 use crate::database::TestDatabase;
 use crate::jar::Jar;
 
 /// Rounds of load, kill and restart.
-const KILLS: u32 = 10;
+const KILLS: usize = 200;
+
+/// How long all of them may take; they need about a minute.
+const AT_MOST: Duration = Duration::from_secs(600);
 
 /// Clients under load in one round.
-const CLIENTS: u32 = 6;
+const CLIENTS: usize = 6;
 
-/// A user and what a client of his holds: a jar as the last answer it received left it.
-struct Witness {
-    username: String,
-    jar: Option<Jar>,
-}
-
-/// Registers, signs in and refreshes until the service is gone; what was answered is kept.
-async fn press_on(http: &Client, url: &str, username: String, answered: &AtomicU32) -> Option<Witness> {
-    let sent = json!({"username": username, "password": PASSWORD});
-    let registered = http.post(format!("{url}/register")).json(&sent).send().await.ok()?;
-    assert_eq!(registered.status(), 201);
-    answered.fetch_add(1, Ordering::Relaxed);
-    let mut witness = Witness { username, jar: None };
-    let Ok(answer) = http.post(format!("{url}/login")).json(&sent).send().await else { return Some(witness) };
-    assert_eq!(answer.status(), 200);
-    let mut jar = Jar::default();
-    jar.apply(&answer);
-    witness.jar = Some(jar.clone());
-    // Bounded by the kill, which comes within a second.
-    loop {
-        let cookies = jar.without_access().header();
-        let Ok(answer) = http.get(format!("{url}/protected")).header("cookie", cookies).send().await else { break };
-        assert_eq!(answer.status(), 200);
-        answered.fetch_add(1, Ordering::Relaxed);
-        jar.apply(&answer);
-        witness.jar = Some(jar.clone());
-    }
-    Some(witness)
-}
-
-/// Everything that a witness was told holds.
-async fn assert_kept(tacit: &Tacit, witness: &Witness) {
-    let Some(jar) = &witness.jar else {
-        // Who was registered can sign in.
-        tacit.log_in(&witness.username).await;
-        return;
-    };
-    let answer = tacit.get_with("/protected", &jar.without_access()).await;
-    assert_eq!(answer.status(), 200, "{}: {:?}", witness.username, refreshed(&answer));
-}
+/// More refreshes than a client gets done in the second until the kill.
+const REFRESHES: u32 = 10_000;
 
 #[tokio::test]
 async fn whatever_was_answered_with_success_exists_after_kill_9() {
     let home = Home::new();
-    // A window so short that every client rotates many times, and with the kill at its old end.
-    let setup =
-        || Setup::default().short_windows().set("sessions.grace", "400ms").set("sessions.emit_deadline", "100ms");
-    let answered = AtomicU32::new(0);
-    let mut witnesses: Vec<Witness> = Vec::new();
+    // A window that has passed when a client comes again: every refresh rotates.
+    let setup = || Setup::default().set("sessions.grace", "1ms").set("sessions.emit_deadline", "2s");
+    let (told, mut witnesses) = (Told::default(), Vec::<Witness>::new());
     let mut tacit = setup().start_in(Arc::clone(&home)).await;
-    for round in 0..KILLS {
-        let url = tacit.url.clone();
-        let http = tacit.http.clone();
-        let clients =
-            join_all((0..CLIENTS).map(|number| press_on(&http, &url, format!("user-{round}-{number}"), &answered)));
+    let (began, mut kills) = (Instant::now(), 0);
+    while kills < KILLS && began.elapsed() < AT_MOST {
+        let service = (tacit.http.clone(), tacit.url.clone());
+        let clients = join_all((0..CLIENTS).map(|number| {
+            Witness::press_on((&service.0, &service.1), format!("user-{kills}-{number}"), REFRESHES, &told)
+        }));
         // Sooner and later: while they register, while they sign in, while they refresh.
         let killing = async {
-            let enough = answered.load(Ordering::Relaxed) + round * 7 % 40;
+            let enough = told.sum() + u32::try_from(kills * 7 % 60).unwrap();
             let deadline = Instant::now() + Duration::from_secs(1);
-            while answered.load(Ordering::Relaxed) < enough && Instant::now() < deadline {
+            while told.sum() < enough && Instant::now() < deadline {
                 tokio::task::yield_now().await;
             }
             tacit.kill();
         };
-        let (told, ()) = tokio::join!(clients, killing);
-        witnesses.extend(told.into_iter().flatten());
+        let (pressed, ()) = tokio::join!(clients, killing);
+        let before = witnesses.len();
+        witnesses.extend(pressed.into_iter().flatten());
+        kills += 1;
         tacit = setup().start_in(Arc::clone(&home)).await;
-        join_all(witnesses.iter().rev().take(20).map(|witness| assert_kept(&tacit, witness))).await;
+        assert_none_lost(&tacit, &witnesses[before..]).await;
     }
-    join_all(witnesses.iter().map(|witness| assert_kept(&tacit, witness))).await;
+    // What was lost later, too.
+    assert_none_lost(&tacit, &witnesses).await;
+    println!("{kills} kills in {:.0?}, {told:?}, none lost", began.elapsed());
+    assert!(kills >= KILLS, "only {kills} kills in {AT_MOST:?}");
+    assert!(told.has_all(), "{told:?}");
     let registered = home.database.number("SELECT COUNT(*) AS value FROM users");
-    assert!(registered >= i64::try_from(witnesses.len()).unwrap());
-    println!("{KILLS} kills, {} answers with success, none lost", answered.into_inner());
+    assert!(registered >= i64::from(told.registrations.into_inner()));
 }
 
 #[tokio::test]

@@ -22,9 +22,14 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(40);
 const POOL: usize = 3;
 
 fn behind(proxy: &Proxy, home: &Home) -> Setup {
+    on(&proxy.url(home))
+}
+
+/// A service on a database at this URL.
+pub fn on(url: &str) -> Setup {
     Setup::default()
         .short_windows()
-        .set("database.url", &proxy.url(home))
+        .set("database.url", url)
         .set("database.pool_size", &POOL.to_string())
         .set("database.acquire_timeout", "1s")
 }
@@ -41,7 +46,7 @@ async fn assert_refused(tacit: &Tacit, jar: &Jar) {
 }
 
 /// Whether every part of the service works: as many parallel refreshes as there are connections, and readiness.
-async fn works(tacit: &Tacit, jar: &Jar) -> bool {
+pub async fn works(tacit: &Tacit, jar: &Jar) -> bool {
     let jar = jar.without_access();
     let answers = join_all((0..2 * POOL).map(|_| tacit.get_with("/protected", &jar))).await;
     for answer in &answers {
@@ -49,6 +54,41 @@ async fn works(tacit: &Tacit, jar: &Jar) -> bool {
     }
     let ready = tacit.get("/readyz").send().await.is_ok_and(|answer| answer.status() == 200);
     ready && answers.iter().all(|answer| answer.status() == 200)
+}
+
+/// What must hold while the database is away; how long the last 503 of a crowd took.
+pub async fn assert_away(tacit: &Tacit, jar: &Jar) -> Duration {
+    let broken = Instant::now();
+    join_all((0..2 * POOL).map(|_| assert_refused(tacit, jar))).await;
+    let answered = broken.elapsed();
+    for path in ["/protected", "/verify"] {
+        assert_eq!(tacit.get_with(path, jar).await.status(), 200, "a valid access token needs no database: {path}");
+    }
+    assert_eq!(tacit.get("/healthz").send().await.unwrap().status(), 200);
+    assert_eq!(tacit.get("/readyz").send().await.unwrap().status(), 503);
+    let sent = json!({"username": "ada", "password": PASSWORD});
+    for path in ["/login", "/register"] {
+        let answer = tacit.post(path).json(&sent).send().await.unwrap();
+        assert!(answer.headers().contains_key("retry-after"));
+        assert_eq!(problem(answer).await.0, 503, "{path}");
+    }
+
+    for path in ["/refresh", "/logout"] {
+        let answer = tacit.post_with(path, jar).await;
+        assert_eq!((answer.status().as_u16(), set_cookies(&answer)), (503, vec![]), "{path}");
+    }
+    let form = [("grant_type", "refresh_token"), ("refresh_token", jar.refresh())];
+    assert_eq!(tacit.post("/token").form(&form).send().await.unwrap().status(), 503);
+    answered
+}
+
+/// Waits until everything works again after the database's return; how long that took.
+pub async fn assert_heals(tacit: &Tacit, jar: &Jar) -> Duration {
+    let mended = Instant::now();
+    assert!(eventually(async || works(tacit, jar).await).await, "never healed: {}", tacit.log());
+    let healed = mended.elapsed();
+    assert!(healed < HEALS_WITHIN);
+    healed
 }
 
 /// Breaks the network while a session is open, checks what must hold during the outage, mends it, and waits.
@@ -64,33 +104,10 @@ async fn outage(name: &str, breaks: impl Fn(&Proxy), mends: impl Fn(&Proxy)) {
     assert!(works(&tacit, &jar).await);
 
     breaks(&proxy);
-    let broken = Instant::now();
-    join_all((0..2 * POOL).map(|_| assert_refused(&tacit, &jar))).await;
-    let answered = broken.elapsed();
-    for path in ["/protected", "/verify"] {
-        assert_eq!(tacit.get_with(path, &jar).await.status(), 200, "a valid access token needs no database: {path}");
-    }
-    assert_eq!(tacit.get("/healthz").send().await.unwrap().status(), 200);
-    assert_eq!(tacit.get("/readyz").send().await.unwrap().status(), 503);
-    let sent = json!({"username": "ada", "password": PASSWORD});
-    for path in ["/login", "/register"] {
-        let answer = tacit.post(path).json(&sent).send().await.unwrap();
-        assert!(answer.headers().contains_key("retry-after"));
-        assert_eq!(problem(answer).await.0, 503, "{path}");
-    }
-
-    for path in ["/refresh", "/logout"] {
-        let answer = tacit.post_with(path, &jar).await;
-        assert_eq!((answer.status().as_u16(), set_cookies(&answer)), (503, vec![]), "{path}");
-    }
-    let form = [("grant_type", "refresh_token"), ("refresh_token", jar.refresh())];
-    assert_eq!(tacit.post("/token").form(&form).send().await.unwrap().status(), 503);
+    let answered = assert_away(&tacit, &jar).await;
 
     mends(&proxy);
-    let mended = Instant::now();
-    assert!(eventually(async || works(&tacit, &jar).await).await, "never healed: {}", tacit.log());
-    let healed = mended.elapsed();
-    assert!(healed < HEALS_WITHIN);
+    let healed = assert_heals(&tacit, &jar).await;
     println!("{name}: the last 503 came after {answered:.1?}, healed {healed:.1?} after the database's return");
 }
 
@@ -210,10 +227,8 @@ async fn started_without_its_database_it_listens_waits_and_heals() {
         assert_refused(&tacit, &jar).await;
 
         proxy.set(Network::Open);
-        let mended = Instant::now();
-        assert!(eventually(async || works(&tacit, &jar).await).await, "never healed: {}", tacit.log());
-        println!("started while {away:?}: healed {:.1?} after the database's return", mended.elapsed());
-        assert!(mended.elapsed() < HEALS_WITHIN);
+        let healed = assert_heals(&tacit, &jar).await;
+        println!("started while {away:?}: healed {healed:.1?} after the database's return");
         assert_eq!(tacit.get_with("/verify", &jar).await.status(), 200);
     }
 }
