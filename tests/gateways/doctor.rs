@@ -150,7 +150,7 @@ finds! {
     nginx_that_leaves_a_person_with_an_error: one(&NGINX).edit("if ($tacit_location) { return 302 $tacit_location; }", "")
         => ["no-way-to-sign-in", BY_PATTERN];
     nginx_that_redirects_scripts: one(&NGINX).edit("return 401 '{", "return 302 /login; set $x '{")
-        .edit("\"code\":\"not_authenticated\"}'", "'")
+        .edit("\"code\":\"$tacit_error\"}'", "'")
         => ["fetch-redirected", BY_PATTERN];
     nginx_that_has_no_style: one(&NGINX).edit("assets/tacit|", "") => ["assets-not-routed", BY_PATTERN];
     nginx_that_does_not_route_the_login_page: one(&NGINX).edit("(?:login|logout|", "(?:logout|")
