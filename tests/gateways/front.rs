@@ -266,7 +266,7 @@ impl Gateway {
 }
 
 /// A certificate for localhost that vouches for itself.
-fn make_certificate(directory: &Path) {
+pub fn make_certificate(directory: &Path) {
     let settings = "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n[name]\nCN = localhost\n\
                     [extensions]\nsubjectAltName = DNS:localhost\nbasicConstraints = critical, CA:FALSE\n";
     fs::write(directory.join("openssl.cnf"), settings).expect("a file");
