@@ -94,11 +94,11 @@ fn is_navigation(request: &HttpRequest) -> bool {
     if !matches!(request::forwarded_method(request), Method::GET | Method::HEAD) {
         return false;
     }
-    let contains =
-        |name, word: &str| named_header(request, name).is_some_and(|value| value.to_ascii_lowercase().contains(word));
-    if request::is_handshake(request) || contains("sec-purpose", "pre") || contains("purpose", "pre") {
+    if request::is_handshake(request) || request::is_guess(request) {
         return false;
     }
+    let contains =
+        |name, word: &str| named_header(request, name).is_some_and(|value| value.to_ascii_lowercase().contains(word));
     match named_header(request, "sec-fetch-mode") {
         Some(mode) => mode == "navigate",
         None => contains("accept", "text/html") && !contains("x-requested-with", "xmlhttprequest"),
