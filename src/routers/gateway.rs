@@ -21,6 +21,7 @@ const MAX_RETURN_TO: usize = 2048;
 
 static SET_COOKIE_1: HeaderName = HeaderName::from_static("x-auth-set-cookie-1");
 static SET_COOKIE_2: HeaderName = HeaderName::from_static("x-auth-set-cookie-2");
+static ERROR: HeaderName = HeaderName::from_static("x-auth-error");
 
 /// One form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Mount {
 }
 
 /// Brings an answer into the mount's form: a person who navigates is sent to the login page, and nginx gets each cookie
-/// under a name of its own. Those headers carry tokens, so strangers do not even see the mounts that have them.
+/// under a name of its own, and a refusal's code. Those headers carry tokens, so strangers do not even see the mounts that have them.
 pub async fn answer_gateway(
     mount: Mount,
     request: ServiceRequest,
@@ -72,6 +73,10 @@ pub async fn answer_gateway(
     }
     if mount.nginx {
         copy_cookies(response.headers_mut());
+        // nginx drops the body of a refusal, and with it the code that a page's script has to know.
+        if let Some(code) = respond::code(response.response()) {
+            response.headers_mut().insert(ERROR.clone(), HeaderValue::from_static(code));
+        }
     }
     Ok(response)
 }
@@ -89,11 +94,11 @@ fn is_navigation(request: &HttpRequest) -> bool {
     if !matches!(request::forwarded_method(request), Method::GET | Method::HEAD) {
         return false;
     }
-    let contains =
-        |name, word: &str| named_header(request, name).is_some_and(|value| value.to_ascii_lowercase().contains(word));
-    if request::is_handshake(request) || contains("sec-purpose", "pre") || contains("purpose", "pre") {
+    if request::is_handshake(request) || request::is_guess(request) {
         return false;
     }
+    let contains =
+        |name, word: &str| named_header(request, name).is_some_and(|value| value.to_ascii_lowercase().contains(word));
     match named_header(request, "sec-fetch-mode") {
         Some(mode) => mode == "navigate",
         None => contains("accept", "text/html") && !contains("x-requested-with", "xmlhttprequest"),

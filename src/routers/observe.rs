@@ -43,6 +43,10 @@ pub async fn observe(
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let finish = |response: HttpResponse<BoxBody>| {
         let mut response = respond::render(response, &id, oauth);
+        if response.status().is_client_error() || response.status().is_server_error() {
+            // A cache may keep a 404 unasked (RFC 9110, section 15.1), and what is refused now may be granted next.
+            respond::insert_if_absent(response.headers_mut(), header::CACHE_CONTROL, "no-store");
+        }
         add_headers(response.headers_mut(), &app.config, &id, oauth);
         response
     };

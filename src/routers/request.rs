@@ -104,6 +104,13 @@ pub fn is_handshake(request: &HttpRequest) -> bool {
         || named_header(request, "upgrade").is_some_and(|value| value.to_ascii_lowercase().contains("websocket"))
 }
 
+/// Whether the browser guesses what a person wants next: a prefetch or a prerender.
+pub fn is_guess(request: &HttpRequest) -> bool {
+    ["sec-purpose", "purpose"]
+        .into_iter()
+        .any(|name| named_header(request, name).is_some_and(|value| value.to_ascii_lowercase().contains("pre")))
+}
+
 /// Where a request is for, behind whatever gateway; never with its query.
 pub fn place(request: &HttpRequest) -> Place {
     let host = forwarded(request, "x-forwarded-host").or_else(|| header_text(request, &header::HOST));

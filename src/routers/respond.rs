@@ -139,6 +139,11 @@ pub fn refusal_code(refusal: Refusal) -> &'static str {
     refused(refusal).code
 }
 
+/// The code of the error that an answer will show, if it is one.
+pub fn code<B>(response: &HttpResponse<B>) -> Option<&'static str> {
+    response.extensions().get::<Shown>().map(|shown| shown.code)
+}
+
 /// An error on its way out of a handler; [`render`] gives it its body.
 #[derive(Debug)]
 pub struct Failure(pub Error);

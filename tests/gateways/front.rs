@@ -1,11 +1,10 @@
 //! A real gateway, started from its example file, between the test and an API, with Tacit beside it.
 
-use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use reqwest::{Method, RequestBuilder};
 use tempfile::TempDir;
@@ -64,14 +63,17 @@ impl Drop for Gateway {
     }
 }
 
-/// A port that nobody listens on, different at every call of a run.
+/// A port that nobody listens on, different at every call of a run. The system gives none of these to whoever asks for any,
+/// so that nobody takes it before the gateway does.
 pub fn free_port() -> u16 {
-    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
-    let mut given = GIVEN.lock().unwrap();
-    let given = given.get_or_insert_default();
+    const PORTS: std::ops::Range<u32> = 10_000..32_000;
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    // Runs at the same time begin elsewhere.
+    let first = std::process::id().wrapping_mul(997);
     (0..1000)
-        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port())
-        .find(|port| given.insert(*port))
+        .map(|_| PORTS.start + first.wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed)) % (PORTS.end - PORTS.start))
+        .map(|port| u16::try_from(port).unwrap())
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
 }
 
@@ -266,7 +268,7 @@ impl Gateway {
 }
 
 /// A certificate for localhost that vouches for itself.
-fn make_certificate(directory: &Path) {
+pub fn make_certificate(directory: &Path) {
     let settings = "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n[name]\nCN = localhost\n\
                     [extensions]\nsubjectAltName = DNS:localhost\nbasicConstraints = critical, CA:FALSE\n";
     fs::write(directory.join("openssl.cnf"), settings).expect("a file");

@@ -64,6 +64,7 @@ async fn a_handler_that_panics_is_a_500_problem_and_the_service_goes_on() {
         let text = std::str::from_utf8(&body).unwrap();
         let problem = problems::check(status, &headers, text);
         assert!(problem.is(500, "internal_error"), "{problem:?}");
+        assert_eq!(headers["cache-control"], "no-store");
         assert!(!text.contains("secret"), "{text}");
         assert_eq!(problem.body["request_id"], "the-one");
         assert_eq!(shared.app.metrics.panics.get(), count);

@@ -11,7 +11,7 @@ const IDENTITY = /^x[^a-z0-9]auth/i;
 // What the configuration sets or clears, as a list; anything else of the kind is refused.
 const LISTED = [
     "x-auth-user-id", "x-auth-username", "x-auth-roles", "x-auth-session", "x-auth-user", "x-auth-email", "x-auth-groups",
-    "x-auth-token", "x-auth-set-cookie-1", "x-auth-set-cookie-2",
+    "x-auth-token", "x-auth-set-cookie-1", "x-auth-set-cookie-2", "x-auth-error",
 ];
 
 // The Cookie header without our cookies; empty: no header.

@@ -25,6 +25,8 @@ const HEADER_LIMIT: usize = 64 * 1024;
 /// A client of one origin.
 pub(super) struct Client {
     agent: ureq::Agent,
+    /// Why no certificate of anybody is believed here, if that is so.
+    no_roots: Option<String>,
     origin: String,
     clock: Clock,
     until: Instant,
@@ -60,6 +62,7 @@ pub(super) struct Question<'a> {
 impl Client {
     /// `origin`: scheme, host and port, without a slash at the end. Certificates are checked against the system's roots.
     pub fn new(origin: String) -> Self {
+        let (tls, no_roots) = tls();
         // A proxy in between would be examined instead of the gateway; so none is used, whatever the environment says.
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(ANSWER_TIMEOUT))
@@ -68,12 +71,12 @@ impl Client {
             .max_response_header_size(HEADER_LIMIT)
             .proxy(None)
             .user_agent(concat!("tacit-doctor/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls())
+            .tls_config(tls)
             .build()
             .new_agent();
         let clock = Clock::default();
         let until = clock.instant() + TIMEOUT;
-        Self { agent, origin, clock, until }
+        Self { agent, no_roots, origin, clock, until }
     }
 
     pub fn get(&self, path: &str) -> Question<'_> {
@@ -89,13 +92,19 @@ impl Client {
     }
 }
 
-fn tls() -> TlsConfig {
-    let roots = rustls_native_certs::load_native_certs().certs;
-    let roots = roots.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-    TlsConfig::builder()
+/// With the system's roots; and what went wrong, if there are none.
+fn tls() -> (TlsConfig, Option<String>) {
+    let found = rustls_native_certs::load_native_certs();
+    let no_roots = found.certs.is_empty().then(|| {
+        let causes: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        if causes.is_empty() { "there are none".to_owned() } else { causes.join(", ") }
+    });
+    let roots = found.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    let config = TlsConfig::builder()
         .root_certs(RootCerts::Specific(Arc::new(roots)))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .build()
+        .build();
+    (config, no_roots)
 }
 
 impl<'a> Question<'a> {
@@ -122,7 +131,7 @@ impl<'a> Question<'a> {
             Err(ureq::Error::Io(_)) if self.method == "GET" => self.try_send(),
             outcome => outcome,
         }
-        .map_err(|error| NoAnswer(explain(&error)))
+        .map_err(|error| NoAnswer(explain(&error, self.client.no_roots.as_deref())))
     }
 
     fn try_send(&self) -> Result<Answer, ureq::Error> {
@@ -145,15 +154,20 @@ impl<'a> Question<'a> {
     }
 }
 
-fn explain(error: &ureq::Error) -> String {
+fn explain(error: &ureq::Error, no_roots: Option<&str>) -> String {
     match error {
         ureq::Error::Timeout(_) => format!("it took longer than {} s", ANSWER_TIMEOUT.as_secs()),
         ureq::Error::HostNotFound => "there is no such host".to_owned(),
         ureq::Error::Io(error)
             if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) =>
         {
+            // Without a root every certificate is refused: that is no fault of the gateway's.
+            let cause = no_roots.map_or_else(
+                || error.to_string(),
+                |cause| format!("since no certificate authority could be read on this machine ({cause})"),
+            );
             format!(
-                "TLS failed, {error}; for an authority of your own, name a file with its certificate in SSL_CERT_FILE"
+                "TLS failed, {cause}; for an authority of your own, name a file with its certificate in SSL_CERT_FILE"
             )
         }
         other => other.to_string(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, NoAnswer};
-use crate::routers::{ACCESS_COOKIES, REFRESH_COOKIES};
+use crate::routers::{ACCESS_COOKIES, IDENTITY_HEADERS, REFRESH_COOKIES};
 use crate::types::{Password, random_bytes};
 
 /// A gateway, as a client sees it.
@@ -141,16 +141,8 @@ pub(super) fn token_cookies(answer: &Answer) -> Vec<Cookie> {
 
 /// Headers that are for the API only, among an answer's: a script could read them there.
 pub(super) fn leaks(answer: &Answer) -> Vec<&'static str> {
-    const FOR_THE_API: [&str; 7] = [
-        "Authorization",
-        "X-Auth-Set-Cookie-1",
-        "X-Auth-Set-Cookie-2",
-        "X-Auth-User-Id",
-        "X-Auth-Username",
-        "X-Auth-Roles",
-        "X-Auth-Session",
-    ];
-    FOR_THE_API.into_iter().filter(|name| answer.has(name)).collect()
+    let with_tokens = ["authorization", "x-auth-set-cookie-1", "x-auth-set-cookie-2"];
+    with_tokens.into_iter().chain(IDENTITY_HEADERS).filter(|name| answer.has(name)).collect()
 }
 
 /// Random text, in hexadecimal.

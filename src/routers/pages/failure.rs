@@ -13,7 +13,7 @@ use super::html::{Page, alert};
 use super::texts::Texts;
 use crate::config::Config;
 use crate::error::Error;
-use crate::routers::request::named_header;
+use crate::routers::request::{is_guess, named_header};
 use crate::routers::respond::{self, Shown};
 use crate::routers::shared::Shared;
 
@@ -69,8 +69,5 @@ pub async fn lead_to_sign_in(
 
 /// Whether a person waits for this page: not a script's fetch, nor a guess of the browser's.
 fn is_navigation(request: &HttpRequest) -> bool {
-    let is_guess = ["sec-purpose", "purpose"]
-        .into_iter()
-        .any(|name| named_header(request, name).is_some_and(|value| value.to_ascii_lowercase().contains("pre")));
-    !is_guess && named_header(request, "sec-fetch-mode").is_none_or(|mode| mode == "navigate")
+    !is_guess(request) && named_header(request, "sec-fetch-mode").is_none_or(|mode| mode == "navigate")
 }

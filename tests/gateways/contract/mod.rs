@@ -31,6 +31,7 @@ macro_rules! contract {
             events_arrive_one_by_one,
             nothing_is_open_when_tacit_is_away,
             a_refusal_passes_with_the_clearing_cookies,
+            a_401_says_why,
             a_navigation_lands_on_the_login_page_and_comes_back,
             verify_is_unknown_from_outside,
             fifty_parallel_requests_with_one_expired_cookie_rotate_once,

@@ -1,7 +1,7 @@
 //! What a request without a session, or without Tacit, comes to.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{echo, ours};
 use crate::app::{PASSWORD, run};
@@ -40,6 +40,27 @@ pub async fn a_refusal_passes_with_the_clearing_cookies(front: Front) {
     let malformed = front.get("/api/x").header("authorization", "Bearer x").send().await.unwrap();
     assert_eq!(malformed.status(), 401);
     assert_eq!(front.upstream.hits("/api/x"), 0);
+}
+
+pub async fn a_401_says_why(front: Front) {
+    let code = async |request: reqwest::RequestBuilder| {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 401);
+        let problem: Value = answer.json().await.expect("a problem document");
+        problem["code"].as_str().expect("a code").to_owned()
+    };
+    let old = front.tacit.new_session("ada").await;
+    let again = front.tacit.post("/login").header("cookie", old.header());
+    let again = again.json(&json!({"username": "ada", "password": PASSWORD})).send().await.unwrap();
+    assert_eq!(again.status(), 200);
+    for path in ["/api/x", "/slow/x", "/admin/x"] {
+        assert_eq!(code(front.get(path)).await, "not_authenticated", "{path}");
+        assert_eq!(code(front.get(path).bearer_auth("x")).await, "invalid_token", "{path}");
+        // After this one a page repeats its request once: the newer session's cookies are there already.
+        for jar in [&old, &old.without_access()] {
+            assert_eq!(code(front.get(path).header("cookie", jar.header())).await, "session_superseded", "{path}");
+        }
+    }
 }
 
 pub async fn a_navigation_lands_on_the_login_page_and_comes_back(front: Front) {

@@ -173,6 +173,25 @@ async fn a_current_token_of_a_reissued_generation_is_confirmed_elsewhere_and_not
 }
 
 #[tokio::test]
+async fn only_nginx_gets_the_code_of_a_refusal_as_a_header_too() {
+    let tacit = behind_a_gateway().await;
+    let jar = tacit.new_session("ada").await;
+    for mount in ["/verify/nginx", "/verify/nginx/access", "/verify/nginx/role/user", "/verify/nginx/scope/none"] {
+        let answer = ask(&tacit, Method::GET, mount, &Jar::default()).await;
+        assert_eq!(header(&answer, "x-auth-error"), Some("not_authenticated"), "{mount}");
+    }
+    for (mount, code) in
+        [("/verify/nginx/role/admin", "role_required"), ("/verify/nginx/scope/none", "insufficient_scope")]
+    {
+        let answer = ask(&tacit, Method::GET, mount, &jar).await;
+        assert_eq!(header(&answer, "x-auth-error"), Some(code), "{mount}");
+        assert_eq!(problem(answer).await, (403, code.to_owned()));
+    }
+    assert_eq!(header(&ask(&tacit, Method::GET, "/verify/nginx", &jar).await, "x-auth-error"), None);
+    assert_eq!(header(&ask(&tacit, Method::GET, "/verify", &Jar::default()).await, "x-auth-error"), None);
+}
+
+#[tokio::test]
 async fn a_theft_is_found_on_an_access_mount_too() {
     let tacit = behind_a_gateway().await;
     let stolen = tacit.new_session("ada").await.without_access();
