@@ -4,6 +4,7 @@ mod attacks;
 mod audiences;
 mod commands;
 mod jwks;
+mod mounted;
 mod openssl;
 mod rotation;
 mod trouble;
