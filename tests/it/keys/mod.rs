@@ -7,6 +7,7 @@ mod jwks;
 mod mounted;
 mod openssl;
 mod rotation;
+mod silent;
 mod trouble;
 
 use std::fs;
