@@ -61,7 +61,7 @@ fn serve(stream: &mut TcpStream) -> io::Result<()> {
 fn body(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
-    let mut body = vec![0; u32::from_be_bytes(length) as usize - 4];
+    let mut body = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap() - 4];
     stream.read_exact(&mut body)?;
     Ok(body)
 }
