@@ -50,6 +50,9 @@ pub enum Error {
         /// The refused fields.
         fields: Vec<FieldError>,
     },
+    /// Which of two `Authorization` headers would count?
+    #[error("two Authorization headers")]
+    RepeatedAuthorization,
     /// The request is not signed in.
     #[error("not signed in: {0:?}")]
     Unauthenticated(Refusal),

@@ -248,7 +248,7 @@ impl Turns {
 }
 
 /// Runs `work` on a thread of its own. Past `limit` the thread is left alone, and the database gets a new pool.
-fn in_time<T: Send + 'static>(
+pub fn in_time<T: Send + 'static>(
     app: &Arc<App>,
     limit: Duration,
     work: impl FnOnce(&App) -> Result<T, Error> + Send + 'static,

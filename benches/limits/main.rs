@@ -20,6 +20,7 @@ mod database;
 mod floods;
 mod load;
 mod measures;
+mod replicas;
 mod scale;
 mod service;
 mod table;
@@ -54,6 +55,9 @@ fn main() {
     }
     if wanted("updates") {
         scale::updates_in_place(&mut table);
+    }
+    if wanted("replicas") {
+        replicas::run(&mut table);
     }
     if wanted("floods") {
         floods::run(&mut table);

@@ -40,7 +40,8 @@ pub(super) struct Create {
     /// What it may use at POST /token; may be repeated. Without any it can introspect and revoke.
     #[arg(long = "grant", value_name = "GRANT")]
     grants: Vec<Grant>,
-    /// The most that its own tokens may say as their scope; may be repeated.
+    /// The most that its own tokens may say as their scope, and those of users who sign in through it; may be repeated.
+    /// Without any they say none.
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
     /// Whom its own tokens may be for, the usual one first; may be repeated.

@@ -1,14 +1,20 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{Failure, build_app, load_configuration, print_line};
-use crate::app::{AccessKey, Entry, KeyDirectory, secrets_of};
+use crate::app::{AccessKey, App, Entry, KeyDirectory, secrets_of};
 use crate::config::Overrides;
+use crate::logging;
+use crate::server;
 use crate::services::audit;
 use crate::services::signing_keys::{self, SigningKey};
 use crate::types::{Clock, SigningAlgorithm, Timestamp, Words};
+
+/// The record may take this many times `database.acquire_timeout`: the wait for a connection, and a statement.
+const RECORD_TIMEOUT_FACTOR: u32 = 2;
 
 /// `tacit keys ..`; running replicas follow within two seconds.
 #[derive(Subcommand)]
@@ -112,9 +118,15 @@ pub(super) fn run(overrides: &Overrides, command: Command) -> Result<(), Failure
     }
 }
 
-/// Writes what was done into the audit trail. The keys are needed also while the database is away: then the log says so.
+/// Writes what was done into the audit trail. The keys are needed also while the database is away or silent: then the log says
+/// so, and soon.
 fn record(overrides: &Overrides, act: &'static str, kid: &str) {
-    let recorded = build_app(overrides).and_then(|app| Ok(audit::record_key_change(&app, act, kid)?));
+    let recorded = build_app(overrides).and_then(|app| {
+        let (app, context, kid) = (Arc::new(app), logging::context(), kid.to_owned());
+        let limit = app.config.database.acquire_timeout.saturating_mul(RECORD_TIMEOUT_FACTOR);
+        let write = move |app: &App| logging::within(context, || audit::record_key_change(app, act, &kid));
+        Ok(server::in_time(&app, limit, write)?)
+    });
     if let Err(error) = recorded {
         log::warn!(event = "audit_trail", outcome = "failure", kid = kid; "not in the audit trail: a key was {act}: {error}");
     }

@@ -34,7 +34,7 @@ impl Client {
         self.grants.split(' ').filter_map(|word| word.parse().ok()).collect()
     }
 
-    /// The most that its own tokens may say as their scope.
+    /// The most that its own tokens may say as their scope, and those of users who sign in through it.
     pub fn scopes(&self) -> Words {
         self.scopes.parse().unwrap_or_default()
     }
@@ -55,7 +55,7 @@ pub struct NewClient<'a> {
     pub secret_hash: &'a [u8],
     /// What it may use at POST /token.
     pub grants: &'a [Grant],
-    /// The most that its own tokens may say as their scope.
+    /// The most that its own tokens may say as their scope, and those of users who sign in through it.
     pub scopes: &'a Words,
     /// Whom its own tokens may be for.
     pub audiences: &'a Words,

@@ -52,7 +52,7 @@ async fn end_shown(shared: &Shared, request: &HttpRequest, payload: web::Payload
     let config = &shared.app.config;
     cross_site::check(request, request.method(), config)?;
     let bearer = match request::bearer(request) {
-        Bearer::Repeated => return Err(Error::bad_request("There are two Authorization headers")),
+        Bearer::Repeated => return Err(Error::RepeatedAuthorization),
         Bearer::Token(token) => Some(token.to_owned()),
         Bearer::Absent => None,
     };

@@ -51,6 +51,10 @@ impl From<&Error> for Shown {
             Error::BadRequest { detail, fields } => {
                 Self { fields: fields.clone(), ..Self::new(S::BAD_REQUEST, "bad_request", detail.as_str()) }
             }
+            Error::RepeatedAuthorization => {
+                let shown = Self::new(S::BAD_REQUEST, "bad_request", "There are two Authorization headers");
+                Self { challenge: Some("Bearer error=\"invalid_request\"".into()), ..shown }
+            }
             Error::Unauthenticated(refusal) => refused(*refusal),
             Error::InvalidCredentials => {
                 let shown = Self::new(S::UNAUTHORIZED, "invalid_credentials", "Invalid credentials");

@@ -110,7 +110,7 @@ async fn authenticate(shared: &Shared, request: &HttpRequest, mode: Mode) -> Res
     let refused = |refusal| Ok(Verdict::Refused { refusal, clear_cookies: false, since });
     if mode != Mode::Now {
         match request::bearer(request) {
-            Bearer::Repeated => return Err(Error::bad_request("There are two Authorization headers")),
+            Bearer::Repeated => return Err(Error::RepeatedAuthorization),
             Bearer::Token(token) => {
                 return match check_access_tokens(shared, &[token]).await? {
                     Ok(identity) => Ok(Verdict::SignedIn(identity)),

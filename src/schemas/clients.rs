@@ -16,7 +16,7 @@ pub struct ClientResponse {
     pub name: String,
     /// What it may use at POST /token.
     pub grants: Vec<String>,
-    /// The most that its own tokens may say as their scope.
+    /// The most that its own tokens may say as their scope, and those of users who sign in through it.
     pub scopes: Vec<String>,
     /// Whom its own tokens may be for.
     pub audiences: Vec<String>,

@@ -44,7 +44,7 @@ pub struct Input {
     pub name: String,
     /// What it may use at POST /token; without any it can introspect and revoke.
     pub grants: Vec<Grant>,
-    /// The most that its own tokens may say as their scope.
+    /// The most that its own tokens may say as their scope, and those of users who sign in through it.
     pub scopes: Words,
     /// Whom its own tokens may be for.
     pub audiences: Words,

@@ -4,6 +4,9 @@ use std::str::FromStr;
 /// Most words in one text: more are nobody's wish, and would be compared with each other.
 const MAX_WORDS: usize = 100;
 
+/// Most bytes of them all: they stand in each access token, which has to fit into a cookie.
+const MAX_BYTES: usize = 1024;
+
 /// Words that stand in one text, separated by spaces, each once: scopes, audiences.
 ///
 /// A word is a scope-token of RFC 6749, section 3.3: visible ASCII without `"` and `\`.
@@ -63,7 +66,11 @@ impl FromStr for Words {
                 words.push(word.to_owned());
             }
         }
-        Ok(Self(words))
+        let words = Self(words);
+        if words.to_string().len() > MAX_BYTES {
+            return Err("at most 1024 bytes in all, since they stand in every access token");
+        }
+        Ok(words)
     }
 }
 
@@ -91,5 +98,7 @@ mod tests {
             |count: usize| (0..count).map(|n| format!("w{n}")).chain(["w0".to_owned()]).collect::<Vec<_>>().join(" ");
         assert!(many(MAX_WORDS).parse::<Words>().is_ok());
         assert!(many(MAX_WORDS + 1).parse::<Words>().is_err());
+        let long = |count: usize| "w".repeat(count).parse::<Words>();
+        assert!(long(MAX_BYTES).is_ok() && long(MAX_BYTES + 1).is_err());
     }
 }

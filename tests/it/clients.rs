@@ -123,6 +123,11 @@ fn what_cannot_be_done_with_a_client_is_said() {
     ] {
         fails(&home, wrong, "", 2);
     }
+    let long = "x".repeat(1025);
+    for option in ["--scope", "--audience"] {
+        let complaint = fails(&home, &["client", "create", "x", option, &long], "", 2);
+        assert!(complaint.contains(option) && complaint.contains("at most 1024 bytes"), "{complaint}");
+    }
     assert_eq!(home.database.number("SELECT count(*) AS value FROM clients"), 1);
 }
 

@@ -138,6 +138,9 @@ async fn tokens_of_a_disabled_client_are_inactive() {
     for kind in ["access_token", "refresh_token"] {
         assert_eq!(introspect(&tacit, &api, text(&tokens, kind)).await, json!({"active": false}), "{kind}");
     }
+    // Who does not ask cannot know: the user's session lives, and its access token runs out.
+    let shown = tacit.get("/protected").bearer_auth(text(&tokens, "access_token")).send().await.unwrap();
+    assert_eq!(shown.status(), 200);
 }
 
 #[tokio::test]

@@ -179,6 +179,42 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
     }
 }
 
+/// RFC 6750, section 3: nothing but the scheme for who presents nothing, and else what is wrong.
+#[tokio::test]
+async fn a_protected_route_tells_a_bearer_what_is_wrong_with_the_token_and_nobody_else() {
+    let tacit = Setup::default().set("server.trusted_proxies", "127.0.0.1").set("tokens.secret", SECRET).start().await;
+    tacit.register("ada").await;
+    let good = tacit.token("ada").await["access_token"].as_str().unwrap().to_owned();
+    let mut claims = part(&good, 1);
+    claims["exp"] = json!(1);
+    let expired = forge::sign(&forge::header(), &claims);
+    let invalid = "Bearer error=\"invalid_token\"";
+    let presented: [(&[&str], u16, &str); 6] = [
+        (&[], 401, "Bearer"),
+        (&[""], 401, invalid),
+        (&["garbage"], 401, invalid),
+        (&["a.b.c"], 401, invalid),
+        (&[&expired], 401, invalid),
+        (&[&good, &good], 400, "Bearer error=\"invalid_request\""),
+    ];
+    let mut asked = 0;
+    for route in routes().iter().filter(|route| matches!(route.policy, Policy::SignedIn | Policy::Gateway(_))) {
+        for (method, path, _) in MATRIX.iter().filter(|(_, path, _)| *path == route.path) {
+            for (tokens, status, challenge) in presented {
+                let mut request = tacit.request(method.parse().unwrap(), &concrete(path));
+                for token in tokens {
+                    request = request.header("authorization", format!("Bearer {token}"));
+                }
+                let problem = problems::read(request.send().await.unwrap()).await;
+                let said = problem.headers.get("www-authenticate").map(|value| value.to_str().unwrap());
+                assert_eq!((problem.status, said), (status, Some(challenge)), "{method} {path} {tokens:?}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 100, "{asked}");
+}
+
 #[test]
 fn the_table_holds_every_route_and_nothing_else() {
     let mut expected = BTreeSet::new();

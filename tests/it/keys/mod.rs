@@ -4,8 +4,10 @@ mod attacks;
 mod audiences;
 mod commands;
 mod jwks;
+mod mounted;
 mod openssl;
 mod rotation;
+mod silent;
 mod trouble;
 
 use std::fs;
