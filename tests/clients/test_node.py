@@ -11,9 +11,7 @@ class Node(unittest.TestCase):
     def setUpClass(cls):
         cls.service = Service()
         cls.addClassCleanup(cls.service.stop)
-        cls.service.run("user", "create", "ada", stdin=PASSWORD)
-        grants = ("--grant", "password", "--grant", "refresh_token", "--grant", "client_credentials")
-        cls.client_id, cls.client_secret = cls.service.new_client("shop", *grants, "--scope", "read")
+        cls.client_id, cls.client_secret = cls.service.open_shop()
         cls.folder = with_modules(NODE_TESTS, cls.service.path / "node")
 
     def run_file(self, name):
