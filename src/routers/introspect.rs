@@ -1,13 +1,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::about_token::AboutToken;
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{body, client};
+use crate::models::client::Client;
 use crate::schemas::{IntrospectionResponse, OAuthProblem, Problem};
 use crate::services::introspection::{self, Active};
-
-/// Parameters that may come once only.
-const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
 /// The fields of the form.
 #[derive(utoipa::ToSchema)]
@@ -47,21 +45,12 @@ pub struct IntrospectionForm {
 pub async fn introspect_token(
     shared: web::Data<Shared>,
     request: HttpRequest,
-    payload: web::Payload,
+    about: AboutToken<Client>,
 ) -> Result<HttpResponse, Failure> {
-    let form = body::form(&request, payload).await?;
-    if let Some(name) = form.repeated(&PARAMETERS) {
-        return Ok(respond::repeated(name));
-    }
-    if let Err(unproven) = client::require(&shared, &request, &form).await? {
-        return Ok(unproven.response());
-    }
-    let Some(token) = form.get("token").map(str::to_owned) else {
-        return Ok(respond::oauth_refusal("invalid_request", "Missing: token"));
-    };
-    shared.read_keys_for(std::iter::once(token.as_str())).await;
-    let found =
-        shared.blocking(&request, move |app, connection| introspection::introspect(app, connection, &token)).await?;
+    shared.read_keys_for(std::iter::once(about.token.as_str())).await;
+    let found = shared
+        .blocking(&request, move |app, connection| introspection::introspect(app, connection, &about.token))
+        .await?;
     let issuer = &shared.app.config.tokens.issuer;
     Ok(respond::ok(&match found {
         None => IntrospectionResponse::inactive(),

@@ -1,5 +1,6 @@
 //! HTTP, and nothing but HTTP. [`routes`] is the whole surface as one table.
 
+mod about_token;
 mod body;
 mod client;
 mod cookies;

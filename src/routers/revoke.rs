@@ -1,14 +1,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::body;
-use super::client::{self, Caller, Unproven};
+use super::about_token::AboutToken;
+use super::client::{Caller, Unproven};
 use super::respond::{self, Failure};
 use super::shared::Shared;
 use crate::schemas::{OAuthProblem, Problem};
 use crate::services::revoke_token::{self, Outcome};
-
-/// Parameters that may come once only.
-const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
 /// The fields of the form.
 #[derive(utoipa::ToSchema)]
@@ -49,19 +46,11 @@ pub struct RevocationForm {
 pub async fn revoke_token(
     shared: web::Data<Shared>,
     request: HttpRequest,
-    payload: web::Payload,
+    AboutToken { asking, token }: AboutToken<Caller>,
 ) -> Result<HttpResponse, Failure> {
-    let form = body::form(&request, payload).await?;
-    if let Some(name) = form.repeated(&PARAMETERS) {
-        return Ok(respond::repeated(name));
-    }
-    let client_id = match client::authenticate(&shared, &request, &form).await? {
-        Ok(Caller::Client(client)) => Some(client.id),
-        Ok(Caller::Public) => None,
-        Err(unproven) => return Ok(unproven.response()),
-    };
-    let Some(token) = form.get("token").map(str::to_owned) else {
-        return Ok(respond::oauth_refusal("invalid_request", "Missing: token"));
+    let client_id = match asking {
+        Caller::Client(client) => Some(client.id),
+        Caller::Public => None,
     };
     shared.read_keys_for(std::iter::once(token.as_str())).await;
     let outcome = shared

@@ -19,8 +19,8 @@ pub struct Shown {
     pub refresh_tokens: Vec<String>,
 }
 
-/// A session, and whose it is.
-type Proven = (SessionId, Option<UserId>);
+/// A session of which somebody has shown a token, and whose it is.
+pub(super) type Proven = (SessionId, Option<UserId>);
 
 /// The sessions whose tokens are shown with a good MAC or signature; expiry does not matter.
 pub struct Proofs {
@@ -54,21 +54,21 @@ impl Proofs {
 
 /// Ends the sessions and tells how many were still open.
 pub fn log_out(app: &App, connection: &mut AnyConnection, proofs: &Proofs) -> Result<usize, Error> {
-    end(app, connection, proofs, None)
-}
-
-/// The same, with an event that is recorded as well if a session was still open.
-pub(super) fn end(
-    app: &App,
-    connection: &mut AnyConnection,
-    proofs: &Proofs,
-    also: Option<Event>,
-) -> Result<usize, Error> {
-    const REASON: RevokedReason = RevokedReason::Logout;
     let mut proven = proofs.by_access_token.clone();
     for token in &proofs.by_refresh_token {
         proven.extend(proven_session(connection, token)?.map(|session| (session.id, session.user_id)));
     }
+    end(app, connection, proven, None)
+}
+
+/// Ends these sessions; with an event that is recorded as well if one was still open.
+pub(super) fn end(
+    app: &App,
+    connection: &mut AnyConnection,
+    mut proven: Vec<Proven>,
+    also: Option<Event>,
+) -> Result<usize, Error> {
+    const REASON: RevokedReason = RevokedReason::Logout;
     proven.sort_unstable_by_key(|(id, _)| *id);
     proven.dedup_by_key(|(id, _)| *id);
     if proven.is_empty() {

@@ -1,6 +1,6 @@
 //! Revoking a token (RFC 7009): the session that it belongs to ends.
 
-use super::log_out::{self, Proofs, Shown};
+use super::log_out;
 use super::refresh_token::RefreshToken;
 use super::tokens::{self, Flaw, Verified};
 use crate::app::App;
@@ -30,18 +30,16 @@ pub fn revoke(
     text: &str,
     client_id: Option<&str>,
 ) -> Result<Outcome, Error> {
-    let (owner, shown) = match tokens::verify_any(app, connection, text)? {
+    let (owner, proven) = match tokens::verify_any(app, connection, text)? {
         Ok(Verified::Client(claims)) => {
             return Ok(refuse(&claims.client_id, client_id).unwrap_or(Outcome::Unsupported));
         }
-        Ok(Verified::User(claims)) | Err(Flaw::Expired(claims)) => {
-            (claims.client_id, Shown { access_tokens: vec![text.to_owned()], ..Shown::default() })
-        }
+        Ok(Verified::User(claims)) | Err(Flaw::Expired(claims)) => (claims.client_id, (claims.sid, Some(claims.sub))),
         Err(_) => {
             let Ok(token) = RefreshToken::decode_expired(&app.refresh_keys, text) else { return Ok(Outcome::Revoked) };
             // One whose secret part is wrong tells nothing of the session.
             let Some(session) = log_out::proven_session(connection, &token)? else { return Ok(Outcome::Revoked) };
-            (session.client_id, Shown { refresh_tokens: vec![text.to_owned()], ..Shown::default() })
+            (session.client_id, (session.id, session.user_id))
         }
     };
     if let Some(refused) = refuse(&owner, client_id).filter(|_| owner != FIRST_PARTY) {
@@ -49,7 +47,7 @@ pub fn revoke(
     }
     let revoked = Event::success(EventName::TokenRevoked);
     let revoked = client_id.map_or_else(|| revoked.clone(), |id| revoked.clone().client(id));
-    log_out::end(app, connection, &Proofs::of(app, &shown), Some(revoked))?;
+    log_out::end(app, connection, vec![proven], Some(revoked))?;
     Ok(Outcome::Revoked)
 }
 

@@ -1,5 +1,7 @@
 """The programs of examples/backends, running for tests on free ports."""
 
+import http.server
+import json
 import os
 import pathlib
 import shlex
@@ -54,3 +56,36 @@ class Backend:
         self.process.wait()
         self.process.stdout.close()
         self.log.close()
+
+
+class Feed:
+    """Something like /revocations that always has news: these answers one after the other, and the last for ever."""
+
+    def __init__(self, answers):
+        self.answered = 0
+        feed = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                body = json.dumps(answers[min(feed.answered, len(answers) - 1)]).encode()
+                feed.answered += 1
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("ETag", f'"{feed.answered}"')
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/revocations"
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

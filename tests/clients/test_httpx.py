@@ -24,9 +24,7 @@ class Httpx(unittest.TestCase):
     def setUpClass(cls):
         cls.service = Service()
         cls.addClassCleanup(cls.service.stop)
-        cls.service.run("user", "create", "ada", stdin=PASSWORD)
-        grants = ("--grant", "password", "--grant", "refresh_token", "--grant", "client_credentials")
-        cls.client = cls.service.new_client("shop", *grants, "--scope", "read")
+        cls.client = cls.service.open_shop()
         cls.token_url = cls.service.url + "/token"
 
     def setUp(self):

@@ -2,22 +2,17 @@
 
 import asyncio
 import json
-import os
-import time
 import unittest
 
 import httpx
 import jwt
 import requests
-from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc9068.claims import JWTAccessTokenClaims
 from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 
 from javascript import NODE_TESTS, run_node_tests, with_modules
 from service import PASSWORD, Service
-
-os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
 
 
 class PublishedKeys(unittest.TestCase):
@@ -28,25 +23,10 @@ class PublishedKeys(unittest.TestCase):
         cls.addClassCleanup(cls.service.stop)
         cls.service.run("user", "create", "ada", stdin=PASSWORD)
         found = requests.get(cls.service.url + "/.well-known/oauth-authorization-server", timeout=10).json()
-        cls.jwks_uri, cls.token_url = found["jwks_uri"], found["token_endpoint"]
-        cls.issued = {"HS256": cls.sign_in()}
+        cls.jwks_uri = found["jwks_uri"]
+        cls.issued = {"HS256": cls.service.sign_in()}
         for algorithm in ("EdDSA", "ES256"):
-            cls.issued[algorithm] = cls.rotate_to(algorithm)
-
-    @classmethod
-    def sign_in(cls):
-        return OAuth2Session().fetch_token(cls.token_url, username="ada", password=PASSWORD)["access_token"]
-
-    @classmethod
-    def rotate_to(cls, algorithm):
-        """The first token that a new key of this algorithm signs."""
-        kid = cls.service.run("keys", "generate", "--alg", algorithm).split()[0]
-        cls.service.run("keys", "rotate", "--alg", algorithm)
-        deadline = time.monotonic() + 20
-        while jwt.get_unverified_header(token := cls.sign_in())["kid"] != kid:
-            assert time.monotonic() < deadline, f"{algorithm} never signs"
-            time.sleep(0.05)
-        return token
+            cls.issued[algorithm] = cls.service.rotate_to(algorithm)
 
     def published(self):
         return {name: token for name, token in self.issued.items() if name != "HS256"}
@@ -99,7 +79,7 @@ class PublishedKeys(unittest.TestCase):
         client = jwt.PyJWKClient(self.jwks_uri, cooldown_duration=0)
         client.get_signing_key_from_jwt(self.issued["EdDSA"])
         for algorithm in ("EdDSA", "ES256"):
-            token = self.rotate_to(algorithm)
+            token = self.service.rotate_to(algorithm)
             key = client.get_signing_key_from_jwt(token)
             jwt.decode(token, key, algorithms=[algorithm], issuer=self.service.url, audience="tacit")
         for algorithm, token in self.published().items():

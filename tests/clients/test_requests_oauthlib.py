@@ -20,9 +20,7 @@ class RequestsOauthlib(unittest.TestCase):
     def setUpClass(cls):
         cls.service = Service()
         cls.addClassCleanup(cls.service.stop)
-        cls.service.run("user", "create", "ada", stdin=PASSWORD)
-        grants = ("--grant", "password", "--grant", "refresh_token", "--grant", "client_credentials")
-        cls.client = cls.service.new_client("shop", *grants, "--scope", "read")
+        cls.client = cls.service.open_shop()
         cls.token_url = cls.service.url + "/token"
 
     def signed_in(self, client_id="script", **options):

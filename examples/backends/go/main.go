@@ -84,6 +84,7 @@ func main() {
 		ClientSecret: os.Getenv("TACIT_CLIENT_SECRET"),
 		Wait:         seconds("TACIT_FEED_WAIT", "30"),
 		MaxAge:       seconds("TACIT_FEED_MAX_AGE", "60"),
+		Keep:         seconds("TACIT_FEED_KEEP", "1020"),
 	}
 	go revocations.Follow()
 	verifier := &Verifier{issuer, setting("TACIT_AUDIENCE", "tacit"), keys, revocations}

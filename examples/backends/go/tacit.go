@@ -176,66 +176,103 @@ type Revocations struct {
 	ClientSecret string
 	Wait         time.Duration // how long Tacit waits for news
 	MaxAge       time.Duration // how long what was heard last counts while Tacit is away
+	Keep         time.Duration // how long what was listed is remembered
 	mutex        sync.RWMutex
 	heard        time.Time
-	sessions     map[string]bool
-	users        map[string]int64
+	sessions     map[string]time.Time // when each was last listed
+	users        map[string]change
 }
+
+type change struct {
+	ver    int64
+	listed time.Time
+}
+
+type feed struct {
+	Sessions []struct{ Sid string }
+	Users    []struct {
+		Sub string
+		Ver int64
+	}
+}
+
+// After news. Of several replicas one has it up to a second before the others, and each would answer at once.
+const pause = 250 * time.Millisecond
 
 // Follow asks for ever; Tacit answers as soon as there is news.
 func (r *Revocations) Follow() {
 	client := http.Client{Timeout: r.Wait + 10*time.Second}
 	etag := ""
 	for {
-		if err := r.ask(&client, &etag); err != nil {
+		switch news, err := r.ask(&client, &etag); {
+		case err != nil:
 			time.Sleep(time.Second)
+		case news:
+			time.Sleep(pause)
 		}
 	}
 }
 
-func (r *Revocations) ask(client *http.Client, etag *string) error {
+// ask tells whether there was news.
+func (r *Revocations) ask(client *http.Client, etag *string) (bool, error) {
 	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s?wait=%d", r.URL, int(r.Wait.Seconds())), nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	request.SetBasicAuth(r.ClientID, r.ClientSecret)
 	request.Header.Set("If-None-Match", *etag)
 	answer, err := client.Do(request)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode == http.StatusNotModified {
 		r.mutex.Lock()
 		r.heard = time.Now()
 		r.mutex.Unlock()
-		return nil
+		return false, nil
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %d", r.URL, answer.StatusCode)
+		return false, fmt.Errorf("%s answers %d", r.URL, answer.StatusCode)
 	}
-	var news struct {
-		Sessions []struct{ Sid string }
-		Users    []struct {
-			Sub string
-			Ver int64
+	var news feed
+	if err := json.NewDecoder(answer.Body).Decode(&news); err != nil {
+		return false, err
+	}
+	r.add(news)
+	*etag = answer.Header.Get("ETag")
+	return true, nil
+}
+
+// add keeps for a while what is not listed any more: this may be the answer of a replica that knows less.
+func (r *Revocations) add(news feed) {
+	now := time.Now()
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.sessions == nil {
+		r.sessions, r.users = map[string]time.Time{}, map[string]change{}
+	}
+	r.heard = now
+	for sid, listed := range r.sessions {
+		if now.Sub(listed) >= r.Keep {
+			delete(r.sessions, sid)
 		}
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&news); err != nil {
-		return err
+	for sub, known := range r.users {
+		if now.Sub(known.listed) >= r.Keep {
+			delete(r.users, sub)
+		}
 	}
-	sessions, users := map[string]bool{}, map[string]int64{}
 	for _, session := range news.Sessions {
-		sessions[session.Sid] = true
+		r.sessions[session.Sid] = now
 	}
 	for _, user := range news.Users {
-		users[user.Sub] = user.Ver
+		ver := user.Ver
+		if known := r.users[user.Sub]; known.ver > ver {
+			ver = known.ver
+		}
+		r.users[user.Sub] = change{ver, now}
 	}
-	r.mutex.Lock()
-	r.heard, r.sessions, r.users = time.Now(), sessions, users
-	r.mutex.Unlock()
-	*etag = answer.Header.Get("ETag")
-	return nil
 }
 
 func (r *Revocations) check(claims *Claims) error {
@@ -246,7 +283,7 @@ func (r *Revocations) check(claims *Claims) error {
 		return ErrUnavailable
 	}
 	// A version is raised when a user is disabled, gets another role or another name.
-	if r.sessions[claims.Sid] || *claims.Ver < r.users[claims.Sub] {
+	if _, ended := r.sessions[claims.Sid]; ended || *claims.Ver < r.users[claims.Sub].ver {
 		return ErrRefused
 	}
 	return nil

@@ -17,6 +17,7 @@ const rules = {
     clientSecret: env.TACIT_CLIENT_SECRET,
     wait: Number(env.TACIT_FEED_WAIT ?? 30),
     maxAge: Number(env.TACIT_FEED_MAX_AGE ?? 60),
+    keep: Number(env.TACIT_FEED_KEEP ?? 1_020),
   }),
 };
 

@@ -2,6 +2,7 @@
 
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 
@@ -46,12 +47,14 @@ export function publishedKeys(url) {
 
 /** What Tacit ended before its time: it answers /revocations as soon as there is news. */
 export class Revocations {
-  #sessions = new Set();
+  // Each with the moment at which it was last listed.
+  #sessions = new Map();
   #users = new Map();
   #heard = -Infinity;
 
-  constructor(url, { clientId, clientSecret, wait = 30, maxAge = 60 }) {
+  constructor(url, { clientId, clientSecret, wait = 30, maxAge = 60, keep = 1_020 }) {
     this.maxAge = maxAge;
+    this.keep = keep;
     const basic = Buffer.from(`${clientId}:${clientSecret}`).toString("base64");
     this.#follow(`${url}?wait=${wait}`, { Authorization: `Basic ${basic}` }, (wait + 10) * 1_000);
   }
@@ -61,17 +64,27 @@ export class Revocations {
       try {
         const answer = await fetch(url, { headers, signal: AbortSignal.timeout(timeout) });
         if (answer.status === 200) {
-          const { sessions, users } = await answer.json();
-          this.#users = new Map(users.map(({ sub, ver }) => [sub, ver]));
-          this.#sessions = new Set(sessions.map(({ sid }) => sid));
+          this.#add(await answer.json());
           headers["If-None-Match"] = answer.headers.get("ETag");
         } else if (answer.status !== 304) {
           throw new Error(`/revocations answers ${answer.status}`);
         }
         this.#heard = performance.now();
+        // Of several replicas one has news up to a second before the others, and each would answer at once.
+        if (answer.status === 200) await sleep(250);
       } catch {
-        await new Promise((done) => setTimeout(done, 1_000));
+        await sleep(1_000);
       }
+    }
+  }
+
+  /** What is not listed any more stays for a while: this may be the answer of a replica that knows less. */
+  #add({ sessions, users }) {
+    const at = performance.now();
+    for (const { sid } of sessions) this.#sessions.set(sid, { at });
+    for (const { sub, ver } of users) this.#users.set(sub, { at, ver: Math.max(ver, this.#users.get(sub)?.ver ?? 0) });
+    for (const known of [this.#sessions, this.#users]) {
+      for (const [id, listed] of known) if (at - listed.at >= this.keep * 1_000) known.delete(id);
     }
   }
 
@@ -80,7 +93,7 @@ export class Revocations {
     if (performance.now() - this.#heard > this.maxAge * 1_000) throw new Unavailable("revocations were not heard of");
     if (this.#sessions.has(sid)) throw new Refused("the session has ended");
     // Raised when a user is disabled, gets another role or another name.
-    if (ver < (this.#users.get(sub) ?? 0)) throw new Refused("the user has changed");
+    if (ver < (this.#users.get(sub)?.ver ?? 0)) throw new Refused("the user has changed");
   }
 }
 

@@ -22,6 +22,7 @@ revocations = tacit.Revocations(
     client=(os.environ["TACIT_CLIENT_ID"], os.environ["TACIT_CLIENT_SECRET"]),
     wait=int(os.environ.get("TACIT_FEED_WAIT", "30")),
     max_age=float(os.environ.get("TACIT_FEED_MAX_AGE", "60")),
+    keep=float(os.environ.get("TACIT_FEED_KEEP", "1020")),
 )
 verifier = tacit.Verifier(ISSUER, AUDIENCE, keys, revocations)
 app = FastAPI()

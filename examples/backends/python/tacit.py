@@ -58,9 +58,13 @@ class PublishedKeys:
 class Revocations:
     """What Tacit ended before its time: a thread asks /revocations, and Tacit answers as soon as there is news."""
 
-    def __init__(self, url, client, wait=30, max_age=60):
-        self.url, self.client, self.wait, self.max_age = url, client, wait, max_age
-        self.sessions, self.users = frozenset(), {}
+    # After news. Of several replicas one knows it up to a second before the others, and each would answer at once.
+    PAUSE = 0.25
+
+    def __init__(self, url, client, wait=30, max_age=60, keep=1020):
+        self.url, self.client, self.wait, self.max_age, self.keep = url, client, wait, max_age, keep
+        # When each session was last listed, and of each user the version and when it was.
+        self.sessions, self.users = {}, {}
         self.heard = float("-inf")
         threading.Thread(target=self.follow, daemon=True).start()
 
@@ -72,15 +76,25 @@ class Revocations:
                 try:
                     answer = http.get(self.url, params={"wait": self.wait}, headers=headers)
                     if answer.status_code == 200:
-                        news = answer.json()
-                        self.users = {user["sub"]: user["ver"] for user in news["users"]}
-                        self.sessions = frozenset(session["sid"] for session in news["sessions"])
+                        self.add(answer.json())
                         etag = answer.headers["ETag"]
                     elif answer.status_code != 304:
                         answer.raise_for_status()
                     self.heard = time.monotonic()
+                    if answer.status_code == 200:
+                        time.sleep(self.PAUSE)
                 except (httpx.HTTPError, ValueError, KeyError):
                     time.sleep(1)
+
+    def add(self, news):
+        """What is not listed any more stays for a while: this may be the answer of a replica that knows less."""
+        now = time.monotonic()
+        sessions = {sid: at for sid, at in self.sessions.items() if now - at < self.keep}
+        users = {sub: known for sub, known in self.users.items() if now - known[1] < self.keep}
+        sessions |= {session["sid"]: now for session in news["sessions"]}
+        for user in news["users"]:
+            users[user["sub"]] = max(users.get(user["sub"], (0, now)), (user["ver"], now))
+        self.sessions, self.users = sessions, users
 
     def check(self, claims):
         # Tacit is away: what was heard last counts for a while, and then nobody is let in.
@@ -89,7 +103,7 @@ class Revocations:
         if claims["sid"] in self.sessions:
             raise Refused("the session has ended")
         # Raised when a user is disabled, gets another role or another name.
-        if claims["ver"] < self.users.get(claims["sub"], 0):
+        if claims["ver"] < self.users.get(claims["sub"], (0, 0))[0]:
             raise Refused("the user has changed")
 
 

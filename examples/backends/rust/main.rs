@@ -56,10 +56,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     };
     let max_age = Duration::from_secs(setting("TACIT_FEED_MAX_AGE", "60").parse()?);
+    let keep = Duration::from_secs(setting("TACIT_FEED_KEEP", "1020").parse()?);
     let verifier = web::Data::new(Verifier {
         audience: setting("TACIT_AUDIENCE", "tacit"),
         keys,
-        revocations: Revocations::new(max_age),
+        revocations: Revocations::new(max_age, keep),
         issuer: issuer.clone(),
     });
     let url = setting("TACIT_REVOCATIONS_URL", &format!("{issuer}/revocations"));

@@ -1,6 +1,6 @@
 //! Verifies Tacit's access tokens in this process: no request to Tacit for a request of yours.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -146,13 +146,15 @@ fn usable(jwk: &Jwk) -> Option<(String, Key)> {
 pub struct Revocations {
     heard: RwLock<Heard>,
     max_age: Duration,
+    keep: Duration,
 }
 
+/// Sessions, and users with their version, each with the moment at which it was last listed.
 #[derive(Default)]
 struct Heard {
     at: Option<Instant>,
-    sessions: HashSet<String>,
-    users: HashMap<String, i64>,
+    sessions: HashMap<String, Instant>,
+    users: HashMap<String, (i64, Instant)>,
 }
 
 #[derive(Deserialize)]
@@ -173,21 +175,28 @@ struct User {
 }
 
 impl Revocations {
-    /// `max_age`: how long what was heard last counts while Tacit is away. After that nobody is let in.
-    pub fn new(max_age: Duration) -> Self {
-        Self { heard: RwLock::default(), max_age }
+    /// After news. Of several replicas one has it up to a second before the others, and each would answer at once.
+    const PAUSE: Duration = Duration::from_millis(250);
+
+    /// `max_age`: how long what was heard last counts while Tacit is away. After that nobody is let in. `keep`: how long what
+    /// was listed is remembered, for as long as a token of it could be good.
+    pub fn new(max_age: Duration, keep: Duration) -> Self {
+        Self { heard: RwLock::default(), max_age, keep }
     }
 
     /// Asks for ever. Tacit waits with its answer until there is news, at most `wait`.
     pub async fn follow(&self, http: &reqwest::Client, url: &str, client: &(String, String), wait: Duration) {
         let mut etag = String::new();
         loop {
-            if self.ask(http, url, client, wait, &mut etag).await.is_err() {
-                tokio::time::sleep(Duration::from_secs(1)).await;
+            match self.ask(http, url, client, wait, &mut etag).await {
+                Ok(true) => tokio::time::sleep(Self::PAUSE).await,
+                Ok(false) => {}
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
     }
 
+    /// Whether there was news.
     async fn ask(
         &self,
         http: &reqwest::Client,
@@ -195,25 +204,33 @@ impl Revocations {
         (id, secret): &(String, String),
         wait: Duration,
         etag: &mut String,
-    ) -> reqwest::Result<()> {
+    ) -> reqwest::Result<bool> {
         let request = http.get(format!("{url}?wait={}", wait.as_secs())).basic_auth(id, Some(secret));
         let timeout = wait + Duration::from_secs(10);
         let answer =
             request.header("If-None-Match", etag.as_str()).timeout(timeout).send().await?.error_for_status()?;
-        let at = Some(Instant::now());
+        let at = Instant::now();
         if answer.status() == 304 {
-            self.heard.write().unwrap_or_else(PoisonError::into_inner).at = at;
-            return Ok(());
+            self.heard.write().unwrap_or_else(PoisonError::into_inner).at = Some(at);
+            return Ok(false);
         }
         let tag = answer.headers().get("ETag").and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
-        let Feed { sessions, users } = answer.json().await?;
-        *self.heard.write().unwrap_or_else(PoisonError::into_inner) = Heard {
-            at,
-            sessions: sessions.into_iter().map(|session| session.sid).collect(),
-            users: users.into_iter().map(|user| (user.sub, user.ver)).collect(),
-        };
+        self.add(answer.json().await?, at);
         *etag = tag;
-        Ok(())
+        Ok(true)
+    }
+
+    /// What is not listed any more stays for a while: this may be the answer of a replica that knows less.
+    fn add(&self, Feed { sessions, users }: Feed, at: Instant) {
+        let mut heard = self.heard.write().unwrap_or_else(PoisonError::into_inner);
+        heard.at = Some(at);
+        heard.sessions.retain(|_, listed| at.duration_since(*listed) < self.keep);
+        heard.users.retain(|_, (_, listed)| at.duration_since(*listed) < self.keep);
+        heard.sessions.extend(sessions.into_iter().map(|session| (session.sid, at)));
+        for User { sub, ver } in users {
+            let known = heard.users.entry(sub).or_insert((ver, at));
+            *known = (known.0.max(ver), at);
+        }
     }
 
     fn check(&self, claims: &Claims) -> Result<(), Error> {
@@ -222,8 +239,8 @@ impl Revocations {
             return Err(Error::Unavailable);
         }
         // A version is raised when a user is disabled, gets another role or another name.
-        let is_stale = heard.users.get(&claims.sub).is_some_and(|ver| claims.ver < *ver);
-        if is_stale || heard.sessions.contains(&claims.sid) { Err(Error::Refused) } else { Ok(()) }
+        let is_stale = heard.users.get(&claims.sub).is_some_and(|(ver, _)| claims.ver < *ver);
+        if is_stale || heard.sessions.contains_key(&claims.sid) { Err(Error::Refused) } else { Ok(()) }
     }
 }
 

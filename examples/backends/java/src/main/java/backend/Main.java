@@ -79,7 +79,8 @@ public final class Main {
                 System.getenv("TACIT_CLIENT_ID"),
                 System.getenv("TACIT_CLIENT_SECRET"),
                 seconds("TACIT_FEED_WAIT", "30"),
-                seconds("TACIT_FEED_MAX_AGE", "60"));
+                seconds("TACIT_FEED_MAX_AGE", "60"),
+                seconds("TACIT_FEED_KEEP", "1020"));
         var verifier = new Verifier(issuer, setting("TACIT_AUDIENCE", "tacit"), keys, revocations);
 
         int port = Integer.parseInt(setting("PORT", "9000"));

@@ -9,10 +9,9 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /** What Tacit ended before its time: a thread asks /revocations, and Tacit answers as soon as there is news. */
 final class Revocations {
@@ -22,22 +21,30 @@ final class Revocations {
 
     private record Feed(List<Session> sessions, List<User> users) {}
 
-    private record Heard(long at, Set<String> sessions, Map<String, Long> users) {}
+    private record Change(long ver, long listed) {}
+
+    /** Sessions with the moment at which each was last listed, and users. */
+    private record Heard(long at, Map<String, Long> sessions, Map<String, Change> users) {}
+
+    /** After news. Of several replicas one has it up to a second before the others, and each would answer at once. */
+    private static final long PAUSE_MILLIS = 250;
 
     private final HttpClient http = HttpClient.newHttpClient();
     private final URI uri;
     private final String basic;
     private final Duration wait;
     private final Duration maxAge;
+    private final Duration keep;
     private volatile Heard heard;
     private String etag = "\"\"";
 
-    Revocations(String url, String clientId, String clientSecret, Duration wait, Duration maxAge) {
+    Revocations(String url, String clientId, String clientSecret, Duration wait, Duration maxAge, Duration keep) {
         this.uri = URI.create(url + "?wait=" + wait.toSeconds());
         var pair = (clientId + ":" + clientSecret).getBytes(StandardCharsets.UTF_8);
         this.basic = "Basic " + Base64.getEncoder().encodeToString(pair);
         this.wait = wait;
         this.maxAge = maxAge;
+        this.keep = keep;
         Thread follower = new Thread(this::follow, "revocations");
         follower.setDaemon(true);
         follower.start();
@@ -47,7 +54,7 @@ final class Revocations {
         try {
             while (true) {
                 try {
-                    ask();
+                    if (ask()) Thread.sleep(PAUSE_MILLIS);
                 } catch (IOException | RuntimeException error) {
                     Thread.sleep(1_000);
                 }
@@ -57,7 +64,8 @@ final class Revocations {
         }
     }
 
-    private void ask() throws IOException, InterruptedException {
+    /** Whether there was news. */
+    private boolean ask() throws IOException, InterruptedException {
         var request = HttpRequest.newBuilder(uri)
                 .header("Authorization", basic)
                 .header("If-None-Match", etag)
@@ -66,15 +74,34 @@ final class Revocations {
         var answer = http.send(request, HttpResponse.BodyHandlers.ofString());
         switch (answer.statusCode()) {
             case 200 -> {
-                Feed feed = new Gson().fromJson(answer.body(), Feed.class);
-                var sessions = feed.sessions().stream().map(Session::sid).collect(Collectors.toSet());
-                var users = feed.users().stream().collect(Collectors.toMap(User::sub, User::ver));
-                heard = new Heard(System.nanoTime(), sessions, users);
+                add(new Gson().fromJson(answer.body(), Feed.class));
                 etag = answer.headers().firstValue("ETag").orElse("\"\"");
+                return true;
             }
-            case 304 -> heard = new Heard(System.nanoTime(), heard.sessions(), heard.users());
+            case 304 -> {
+                heard = new Heard(System.nanoTime(), heard.sessions(), heard.users());
+                return false;
+            }
             default -> throw new IOException(uri + " answers " + answer.statusCode());
         }
+    }
+
+    /** What is not listed any more stays for a while: this may be the answer of a replica that knows less. */
+    private void add(Feed feed) {
+        long now = System.nanoTime();
+        Map<String, Long> sessions = new HashMap<>();
+        Map<String, Change> users = new HashMap<>();
+        if (heard != null) {
+            sessions.putAll(heard.sessions());
+            users.putAll(heard.users());
+        }
+        sessions.values().removeIf(listed -> now - listed >= keep.toNanos());
+        users.values().removeIf(change -> now - change.listed() >= keep.toNanos());
+        for (Session session : feed.sessions()) sessions.put(session.sid(), now);
+        for (User user : feed.users()) {
+            users.merge(user.sub(), new Change(user.ver(), now), (a, b) -> new Change(Math.max(a.ver(), b.ver()), now));
+        }
+        heard = new Heard(now, sessions, users);
     }
 
     void check(Verifier.Claims claims) throws Verifier.Refused, Verifier.Unavailable {
@@ -82,7 +109,8 @@ final class Revocations {
         // Tacit is away: what was heard last counts for a while, and then nobody is let in.
         if (now == null || System.nanoTime() - now.at() > maxAge.toNanos()) throw new Verifier.Unavailable();
         // A version is raised when a user is disabled, gets another role or another name.
-        boolean isStale = claims.ver() < now.users().getOrDefault(claims.sub(), 0L);
-        if (isStale || now.sessions().contains(claims.sid())) throw new Verifier.Refused();
+        Change change = now.users().get(claims.sub());
+        boolean isStale = change != null && claims.ver() < change.ver();
+        if (isStale || now.sessions().containsKey(claims.sid())) throw new Verifier.Refused();
     }
 }
