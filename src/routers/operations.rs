@@ -56,6 +56,7 @@ pub async fn show_metrics(shared: web::Data<Shared>) -> HttpResponse {
     let app = &shared.app;
     let (pool_connections, pool_idle) = app.database.connections();
     let readings = Readings {
+        sign_ins_waiting: app.gate.waiting(),
         hash_queue_waiting: app.hasher.waiting(),
         hash_rounds: passwords::rounds_worked(),
         pool_connections,
