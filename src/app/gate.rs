@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,12 +23,13 @@ const ALL: usize = 2_000;
 /// It lets nothing through that the throttle would not: whoever has a turn still has to take the throttle's units.
 pub struct Gate {
     lines: Mutex<Lines>,
+    waiting: AtomicUsize,
     wait: Duration,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { lines: Mutex::default(), wait: WAIT }
+        Self { lines: Mutex::default(), waiting: AtomicUsize::default(), wait: WAIT }
     }
 }
 
@@ -74,6 +76,11 @@ impl Gate {
         let permits = Arc::clone(&waiting.permits);
         drop(lines);
         Ok(Spot { gate: Arc::clone(self), key, width, permits, until, turn: None })
+    }
+
+    /// Attempts that wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
@@ -144,10 +151,27 @@ impl Spot {
     }
 
     async fn acquire(&mut self, permits: u32) -> Result<(), Error> {
+        let _counted = Counted::new(&self.gate.waiting);
         let waiting = Arc::clone(&self.permits).acquire_many_owned(permits);
         let turn = timeout_at(self.until, waiting).await.map_err(|_| Error::Overloaded)?;
         self.turn = Some(turn.map_err(|_| Error::Internal("a line is gone".to_owned()))?);
         Ok(())
+    }
+}
+
+/// One more, as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -218,7 +242,9 @@ mod tests {
         second.turn().await.unwrap();
         assert!(!second.is_alone("ada") && !first.is_alone("ada"));
         let soon = tokio::time::timeout(Duration::from_millis(20), third.alone("ada"));
-        assert!(soon.await.is_err(), "it hangs up");
+        let (soon, waiting) = tokio::join!(soon, async { gate.waiting() });
+        assert!(soon.is_err(), "it hangs up");
+        assert_eq!((waiting, gate.waiting()), (1, 0));
         drop((third, second));
         fourth.turn().await.unwrap();
         assert!(!fourth.is_alone("ada"));

@@ -33,7 +33,8 @@ impl Hasher {
         Ok(Self { queue: sender, waiting: Arc::default() })
     }
 
-    /// Queues a job; [`Error::Overloaded`] at once when the queue is full. A job whose caller has gone is not run.
+    /// Queues a job; [`Error::Overloaded`] at once when the queue is full. A job whose caller has gone is not run: its
+    /// connection was reset.
     pub fn submit<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,

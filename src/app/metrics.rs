@@ -24,6 +24,7 @@ pub struct Metrics {
     pub cookies_lost: IntCounter,
     /// Time from a request's arrival to its answer's headers.
     pub request_seconds: HistogramVec,
+    sign_ins_waiting: IntGauge,
     hash_queue_waiting: IntGauge,
     /// Rounds of bcrypt that were worked, 2^cost for each hash.
     pub hash_rounds: IntCounter,
@@ -47,6 +48,8 @@ const NEVER: f64 = -1.0;
 
 /// A moment's readings of what is counted elsewhere.
 pub struct Readings {
+    /// Sign-ins that wait for others of their account or address.
+    pub sign_ins_waiting: usize,
     /// Jobs that wait for a hashing thread.
     pub hash_queue_waiting: usize,
     /// Open database connections.
@@ -116,6 +119,10 @@ impl Metrics {
                 "tacit_cookie_never_came_back_total",
                 "Rotations whose refresh cookie never came back: its predecessor was presented after the window.",
             ),
+            sign_ins_waiting: gauge(
+                "tacit_sign_ins_waiting",
+                "Sign-ins that wait for others of their account or address.",
+            ),
             hash_queue_waiting: gauge("tacit_hash_queue_waiting", "Sign-ins that wait for a hashing thread."),
             hash_rounds: counter("tacit_hash_rounds_total", "Rounds of bcrypt worked: 2^cost for each hash."),
             pool_connections: gauge("tacit_database_connections", "Open database connections."),
@@ -141,6 +148,7 @@ impl Metrics {
     /// All metrics in Prometheus' text format, with the readings of this moment.
     pub fn render(&self, readings: &Readings) -> String {
         let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.sign_ins_waiting.set(signed(readings.sign_ins_waiting));
         self.hash_queue_waiting.set(signed(readings.hash_queue_waiting));
         self.pool_connections.set(i64::from(readings.pool_connections));
         self.pool_idle.set(i64::from(readings.pool_idle));

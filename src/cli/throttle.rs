@@ -21,7 +21,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Forget failures: of an account, from an address, or all.
+    /// Forget failures: of an account (not those from devices that it knows), from an address, or all.
     Clear(Clear),
 }
 

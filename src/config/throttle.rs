@@ -39,6 +39,7 @@ impl ThrottleConfig {
             let message = "without it passwords can be guessed as fast as they are hashed; leave it on";
             r.unsafe_unless(server.is_loopback(), "throttle.enabled", message);
         }
+        config.check_strength(r, server);
         for (key, span) in
             [("window", config.window), ("first_delay", config.first_delay), ("max_delay", config.max_delay)]
         {
@@ -59,5 +60,26 @@ impl ThrottleConfig {
             }
         }
         config
+    }
+
+    /// A limit that nobody reaches is none: 100 failures on an account are what NIST SP 800-63B-4 allows.
+    fn check_strength(&self, r: &mut Reader<'_>, server: &ServerConfig) {
+        const MINUTE: Duration = Duration::from_secs(60);
+        for (key, count, most) in [
+            ("account_failures", self.account_failures, 100),
+            ("address_failures", self.address_failures, 10_000),
+            ("address_names", self.address_names, 10_000),
+        ] {
+            if count > most {
+                let message = format!("above {most} it stops nobody who guesses; lower it");
+                r.unsafe_unless(server.is_loopback(), &format!("throttle.{key}"), message);
+            }
+        }
+        for (key, span) in [("window", self.window), ("max_delay", self.max_delay)] {
+            if span < MINUTE {
+                let message = "below 1m it stops nobody who guesses; raise it";
+                r.unsafe_unless(server.is_loopback(), &format!("throttle.{key}"), message);
+            }
+        }
     }
 }

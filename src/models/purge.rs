@@ -15,33 +15,24 @@ struct DeleteOldest {
     postgres: &'static str,
 }
 
-macro_rules! delete_oldest {
-    ($table:literal, $moment:literal) => {
-        DeleteOldest {
-            sqlite: delete_oldest!($table, $moment, ""),
-            postgres: delete_oldest!($table, $moment, " FOR UPDATE SKIP LOCKED"),
-        }
-    };
-    ($table:literal, $moment:literal, $locking:literal) => {
-        concat!(
-            "DELETE FROM ",
-            $table,
-            " WHERE id IN (SELECT id FROM ",
-            $table,
-            " WHERE ",
-            $moment,
-            " < $1 ORDER BY ",
-            $moment,
-            " LIMIT $2",
-            $locking,
-            ")"
-        )
-    };
-}
-
-const EXPIRED_SESSIONS: DeleteOldest = delete_oldest!("sessions", "expires_at");
-const FORGOTTEN_THROTTLES: DeleteOldest = delete_oldest!("throttles", "resets_at");
-const OLD_EVENTS: DeleteOldest = delete_oldest!("audit_events", "at");
+const EXPIRED_SESSIONS: DeleteOldest = DeleteOldest {
+    sqlite: "DELETE FROM sessions WHERE id IN \
+        (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+    postgres: "DELETE FROM sessions WHERE id IN \
+        (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+};
+const FORGOTTEN_THROTTLES: DeleteOldest = DeleteOldest {
+    sqlite: "DELETE FROM throttles WHERE id IN \
+        (SELECT id FROM throttles WHERE resets_at < $1 ORDER BY resets_at LIMIT $2)",
+    postgres: "DELETE FROM throttles WHERE id IN \
+        (SELECT id FROM throttles WHERE resets_at < $1 ORDER BY resets_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+};
+const OLD_EVENTS: DeleteOldest = DeleteOldest {
+    sqlite: "DELETE FROM audit_events WHERE id IN \
+        (SELECT id FROM audit_events WHERE at < $1 ORDER BY at LIMIT $2)",
+    postgres: "DELETE FROM audit_events WHERE id IN \
+        (SELECT id FROM audit_events WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+};
 
 /// Deletes at most `rows` sessions whose absolute limit passed before `before`.
 pub fn delete_expired(connection: &mut AnyConnection, before: Timestamp, rows: i64) -> QueryResult<usize> {

@@ -1,7 +1,7 @@
 //! The `throttles` table: how often passwords were guessed of late.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{self, BigInt, Text};
 
 use super::connection::AnyConnection;
 use super::schema::{tacit_now, throttles};
@@ -52,20 +52,28 @@ const RESERVE: &str = "\
       resets_at = CASE WHEN throttles.resets_at <= tacit_now() THEN tacit_after($3) \
         WHEN {delay} > 0 THEN tacit_after({delay} + $7) ELSE throttles.resets_at END \
     WHERE throttles.blocked_until <= tacit_now() \
-    RETURNING failures";
+    RETURNING failures, delay, resets_at";
 
 /// The delay that one more attempt brings.
 const DELAY: &str = "(CASE WHEN throttles.resets_at <= tacit_now() THEN 0 WHEN throttles.failures + 1 < $4 THEN 0 \
     WHEN throttles.delay = 0 THEN $5 WHEN throttles.delay * 2 > $6 THEN $6 ELSE throttles.delay * 2 END)";
 
-#[derive(QueryableByName)]
-struct Reserved {
+/// A counter once it has counted an attempt.
+#[derive(Clone, Copy, Debug, QueryableByName)]
+pub struct Reserved {
+    /// The attempts, this one among them.
     #[diesel(sql_type = BigInt)]
-    failures: i64,
+    pub failures: i64,
+    /// The delay that it brought, in milliseconds.
+    #[diesel(sql_type = BigInt)]
+    pub delay: i64,
+    /// When all is forgotten.
+    #[diesel(sql_type = sql_types::Timestamp)]
+    pub resets_at: Timestamp,
 }
 
-/// Counts one attempt, unless the counter is blocked, and tells the new count; `None`: blocked.
-pub fn reserve(connection: &mut AnyConnection, id: &str, kind: &str, limit: &Limit) -> QueryResult<Option<i64>> {
+/// Counts one attempt, unless the counter is blocked, and tells what it came to; `None`: blocked.
+pub fn reserve(connection: &mut AnyConnection, id: &str, kind: &str, limit: &Limit) -> QueryResult<Option<Reserved>> {
     let _turn = take_turn(connection)?;
     let query = diesel::sql_query(RESERVE.replace("{delay}", DELAY))
         .bind::<Text, _>(id)
@@ -79,16 +87,28 @@ pub fn reserve(connection: &mut AnyConnection, id: &str, kind: &str, limit: &Lim
         AnyConnection::Postgres(postgres) => query.get_results(postgres),
         AnyConnection::Sqlite(sqlite) => query.get_results(sqlite),
     }?;
-    Ok(rows.into_iter().next().map(|row| row.failures))
+    Ok(rows.into_iter().next())
 }
 
-/// Takes one attempt back, and with it the delay that it brought: nobody else got through since.
-pub fn refund(connection: &mut AnyConnection, id: &str, limit: &Limit) -> QueryResult<usize> {
+/// Takes one attempt back, and with it the delay that it brought: nobody else got through since. All is forgotten when
+/// it would have been without it: at `before`, unless others moved that on; a window that holds nothing else ends.
+pub fn refund(
+    connection: &mut AnyConnection,
+    id: &str,
+    limit: &Limit,
+    moved: Timestamp,
+    before: Timestamp,
+) -> QueryResult<usize> {
     const REFUND: &str = "UPDATE throttles SET failures = failures - 1, \
-        delay = CASE WHEN failures <= $1 THEN 0 ELSE delay / 2 END, blocked_until = tacit_now() \
-        WHERE id = $2 AND failures > 0";
+        delay = CASE WHEN failures <= $1 THEN 0 ELSE delay / 2 END, blocked_until = tacit_now(), \
+        resets_at = CASE WHEN failures = 1 THEN tacit_now() WHEN resets_at = $2 THEN $3 ELSE resets_at END \
+        WHERE id = $4 AND failures > 0";
     let _turn = take_turn(connection)?;
-    let query = diesel::sql_query(REFUND).bind::<BigInt, _>(limit.failures).bind::<Text, _>(id);
+    let query = diesel::sql_query(REFUND)
+        .bind::<BigInt, _>(limit.failures)
+        .bind::<sql_types::Timestamp, _>(moved.as_naive())
+        .bind::<sql_types::Timestamp, _>(before.as_naive())
+        .bind::<Text, _>(id);
     match connection {
         AnyConnection::Postgres(postgres) => query.execute(postgres),
         AnyConnection::Sqlite(sqlite) => query.execute(sqlite),

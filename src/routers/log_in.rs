@@ -9,7 +9,7 @@ use crate::schemas::{LoginRequest, LoginResponse, Problem, UserResponse};
 use crate::services::refresh_token::RefreshToken;
 use crate::services::scopes::Asking;
 use crate::services::sessions::Opened;
-use crate::services::throttle;
+use crate::services::throttle::{self, Owner};
 use crate::types::{Identifier, Password};
 
 /// Signs in, with cookies.
@@ -79,7 +79,8 @@ pub fn hand_over(shared: &Shared, request: &HttpRequest, response: &mut HttpResp
     let config = &shared.app.config.cookies;
     cookies::set_on(response, config, &opened.access, &opened.refresh);
     let devices = cookies::devices(request, config);
-    if let Some(device) = throttle::device_cookie(&shared.app, opened.user.id, &devices) {
+    let owner = Owner::new(opened.user.id, &opened.user.password_hash);
+    if let Some(device) = throttle::device_cookie(&shared.app, &owner, &devices) {
         cookies::set_device_on(response, config, &device);
     }
 }

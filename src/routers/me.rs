@@ -4,7 +4,7 @@ use super::extract::{AccountOwner, SignedIn};
 use super::request::Bearer;
 use super::respond::{self, Failure};
 use super::shared::Shared;
-use super::{body, cookies, request, sign_in, token};
+use super::{body, log_in, request, sign_in, token};
 use crate::error::Error;
 use crate::models::user::User;
 use crate::schemas::{
@@ -130,7 +130,7 @@ fn password_changed(shared: &Shared, request: &HttpRequest, opened: Opened) -> H
     }
     let mut response =
         respond::ok(&PasswordChangedResponse::Cookies(MessageResponse::new("Password changed successfully")));
-    cookies::set_on(&mut response, &shared.app.config.cookies, &opened.access, &opened.refresh);
+    log_in::hand_over(shared, request, &mut response, &opened);
     response
 }
 

@@ -48,6 +48,7 @@ pub async fn show_metrics(shared: web::Data<Shared>) -> HttpResponse {
     let app = &shared.app;
     let (pool_connections, pool_idle) = app.database.connections();
     let readings = Readings {
+        sign_ins_waiting: app.gate.waiting(),
         hash_queue_waiting: app.hasher.waiting(),
         pool_connections,
         pool_idle,

@@ -22,7 +22,7 @@ const ATTEMPTS: usize = 3;
 /// Who tries, for the throttle: with the devices that the cookies name. POST /token reads no cookie.
 pub fn client(shared: &Shared, request: &HttpRequest) -> Client {
     let devices = cookies::devices(request, &shared.app.config.cookies);
-    Client { address: request::address(request), devices }
+    Client::new(request::address(request), devices)
 }
 
 /// What somebody signs in with.
@@ -95,6 +95,7 @@ async fn try_sign_in(
             Ok((attempt, identifier))
         })
         .await?;
+    let client = client.known_to(&shared.app, attempt.owner.as_ref());
     let (_ticket, reservation) = admit(shared, request, &attempt.subject, &client).await?;
     let checked = attempt.subject.clone();
     let outcome = check_and_finish(shared, request, identifier, attempt, password, replaced, asking).await;
@@ -173,7 +174,8 @@ async fn check_and_finish(
     Err(Error::Database("an account changed under every one of several attempts to sign in".to_owned()))
 }
 
-/// Gives the throttle's units back unless the password was wrong. A client that hangs up first gets none back.
+/// Gives the throttle's units back unless the password was wrong. A client that resets its connection first gets none back:
+/// then nobody is left to do it.
 async fn settle<T>(
     shared: &Shared,
     request: &HttpRequest,
@@ -197,7 +199,8 @@ async fn check(shared: &Shared, attempt: Attempt, password: Password) -> Result<
 /// Checks the password of somebody who is signed in and wants to change something.
 pub async fn confirm(shared: &Shared, request: &HttpRequest, user: &User, password: Password) -> Result<(), Error> {
     let attempt = log_in::begin_confirmation(&shared.app, user.clone());
-    let (subject, client) = (attempt.subject.clone(), client(shared, request));
+    let subject = attempt.subject.clone();
+    let client = client(shared, request).known_to(&shared.app, attempt.owner.as_ref());
     let (_ticket, reservation) = admit(shared, request, &subject, &client).await?;
     let confirmed = attempt.subject.clone();
     let outcome = match check(shared, attempt, password).await {

@@ -171,7 +171,7 @@ async fn password_grant(
     let identifier = Identifier::parse(username);
     let Ok(scope) = scope_of(form) else { return Ok(scope_refused(dialect)) };
     let asking = asking.for_scope(scope);
-    let client = throttle::Client { address: request::address(request), devices: Vec::new() };
+    let client = throttle::Client::new(request::address(request), Vec::new());
     let asked = SignIn { route: "/token", identifier, password, client, replaced: Vec::new(), asking };
     match sign_in(shared, request, asked).await {
         Ok(opened) => {

@@ -5,7 +5,7 @@ use super::passwords::{Checked, Hashing};
 use super::refresh_token::RefreshToken;
 use super::scopes::{self, Asking};
 use super::sessions::{self, Opened};
-use super::throttle::Subject;
+use super::throttle::{Owner, Subject};
 use crate::app::App;
 use crate::error::Error;
 use crate::models::AnyConnection;
@@ -19,6 +19,8 @@ pub struct Attempt {
     user: Option<User>,
     /// Whose password it is to the throttle.
     pub subject: Subject,
+    /// Who knows its own devices again, also while it is disabled.
+    pub owner: Option<Owner>,
     stored_hash: String,
 }
 
@@ -36,19 +38,21 @@ pub fn begin(app: &App, connection: &mut AnyConnection, identifier: Option<&Iden
         None => None,
     };
     let subject = user.as_ref().map_or_else(|| Subject::of_name(identifier), |user| Subject::User(user.id));
+    let owner = user.as_ref().map(|user| Owner::new(user.id, &user.password_hash));
     let user = user.filter(|user| !user.disabled);
-    Ok(attempt_of(app, user, subject))
+    Ok(attempt_of(app, user, subject, owner))
 }
 
 /// The same for a user who is signed in already and confirms something with the password.
 pub fn begin_confirmation(app: &App, user: User) -> Attempt {
     let subject = Subject::User(user.id);
-    attempt_of(app, Some(user), subject)
+    let owner = Some(Owner::new(user.id, &user.password_hash));
+    attempt_of(app, Some(user), subject, owner)
 }
 
-fn attempt_of(app: &App, user: Option<User>, subject: Subject) -> Attempt {
+fn attempt_of(app: &App, user: Option<User>, subject: Subject, owner: Option<Owner>) -> Attempt {
     let stored_hash = user.as_ref().map_or_else(|| Hashing::of(app).dummy(), |user| user.password_hash.clone());
-    Attempt { user, subject, stored_hash }
+    Attempt { user, subject, owner, stored_hash }
 }
 
 /// What a sign-in led to.

@@ -112,15 +112,21 @@ fn list_live(connection: &mut AnyConnection, owner: UserId, limit: i64) -> Resul
 
 /// Ends one of a user's own sessions; another's and an absent one are both [`Error::NotFound`].
 pub fn end_own(app: &App, connection: &mut AnyConnection, owner: UserId, id: SessionId) -> Result<(), Error> {
-    audit::recorded(connection, |connection, events| {
+    let outcome = audit::recorded(connection, |connection, events| {
         if session::revoke_own(connection, id, owner, RevokedReason::Logout)? == 0 {
             return Err(Error::NotFound);
         }
         events.extend(ended(Some(owner), &[id], RevokedReason::Logout));
         Ok(())
-    })?;
-    note_revoked(app, &[id], RevokedReason::Logout);
-    Ok(())
+    });
+    match &outcome {
+        Ok(()) => note_revoked(app, &[id], RevokedReason::Logout),
+        Err(Error::NotFound) => {
+            audit::note(app, &Event::refused(EventName::AccessRefused).reason("session_not_found").subject(owner));
+        }
+        Err(_) => {}
+    }
+    outcome
 }
 
 /// Ends all of a user's sessions but `except`, at the user's own wish, and tells how many.

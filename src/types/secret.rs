@@ -34,3 +34,20 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn random_bytes_never_repeat_also_when_many_threads_ask_at_once() {
+        const EACH: usize = 20_000;
+        let ask = || (0..EACH).map(|_| random_bytes::<16>()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(ask)).collect();
+        let count = threads.len();
+        let all: HashSet<[u8; 16]> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(all.len(), count * EACH);
+    }
+}

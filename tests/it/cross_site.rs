@@ -4,8 +4,10 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::app::{Home, PASSWORD, Setup, Tacit};
-use crate::jar::{Jar, set_cookies};
+use crate::forge;
+use crate::jar::{ACCESS, Jar, set_cookies};
 use crate::problems;
+use crate::shapes::part;
 
 const APP: &str = "https://app.example.com";
 
@@ -127,8 +129,16 @@ async fn a_bearer_token_is_no_cookie_so_any_page_may_send_it() {
 
 #[tokio::test]
 async fn a_foreign_image_refreshes_nothing_and_a_link_from_elsewhere_does() {
-    let tacit = start().await;
-    let jar = tacit.new_session("ada").await.without_access();
+    let setup = Setup::default().set("cross_site.allowed_origins", APP).set("tokens.secret", forge::SECRET);
+    let tacit = setup.start().await;
+    let mut jar = tacit.new_session("ada").await;
+    let mut claims = part(jar.get(ACCESS).unwrap(), 1);
+    let mut forged = Jar::default();
+    forged.put(ACCESS, &forge::sign(&forge::header(), &claims));
+    assert_eq!(tacit.get_with("/me", &forged).await.status(), 200, "nothing is wrong with it but the time below");
+    claims["exp"] = json!(claims["iat"].as_i64().unwrap() - 1);
+    claims["iat"] = json!(claims["iat"].as_i64().unwrap() - 900);
+    jar.put(ACCESS, &forge::sign(&forge::header(), &claims));
     for (mode, refreshed) in [("no-cors", false), ("cors", false), ("navigate", true)] {
         let request = tacit.get("/protected").header("cookie", jar.header()).header("sec-fetch-site", "cross-site");
         let answer = request.header("sec-fetch-mode", mode).send().await.unwrap();

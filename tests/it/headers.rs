@@ -89,13 +89,16 @@ async fn behind_https_every_answer_says_that_it_stays_so() {
 
 #[tokio::test]
 async fn the_largest_cookies_are_small_enough_to_be_kept() {
-    let tacit = Tacit::start().await;
     let (name, role) = ("\u{1f600}".repeat(64), "r".repeat(32));
+    let words: Vec<String> = (0..100).map(|number| format!("scope:{number:03}")).collect();
+    let scopes = format!("{role}={}", words.join(" "));
+    let setup = Setup::default().set("throttle.enabled", "true").set("oauth.role_scopes", &scopes);
+    let tacit = setup.start().await;
     assert!(run(&tacit.home, &["user", "create", &name, "--role", &role], PASSWORD).status.success());
     let sent = serde_json::json!({"username": name, "password": PASSWORD});
     let answer = tacit.post("/login").json(&sent).send().await.unwrap();
     let cookies = set_cookies(&answer);
-    assert_eq!(cookies.len(), 2);
+    assert_eq!(cookies.len(), 3);
     for cookie in cookies {
         let kept = cookie.split(';').next().unwrap_or_default();
         // Production's names are longer by this.

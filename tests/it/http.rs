@@ -66,6 +66,22 @@ async fn head_answers_like_get_without_a_body() {
 }
 
 #[tokio::test]
+async fn the_length_that_an_answer_names_is_its_bodys() {
+    let tacit = Tacit::start().await;
+    let jar = tacit.new_session("ada").await;
+    for path in ["/healthz", "/metrics", "/openapi.json", "/me", "/sessions", "/verify", "/login", "/docs", "/nothing"]
+    {
+        for (cookie, body) in [(jar.header(), true), ("x=y".to_owned(), true), (jar.header(), false)] {
+            let method = if body { "GET" } else { "HEAD" };
+            let end = format!("Host: x\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n");
+            let answer = raw::send(&tacit, format!("{method} {path} HTTP/1.1\r\n{end}")).await;
+            let named: usize = answer.headers["content-length"].to_str().unwrap().parse().unwrap();
+            assert_eq!(answer.body.len(), if body { named } else { 0 }, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn http_1_0_is_answered() {
     let tacit = Tacit::start().await;
     let answer = raw::send(&tacit, "GET /healthz HTTP/1.0\r\n\r\n").await;

@@ -130,6 +130,38 @@ fn inputs(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Input> {
     prop_oneof![8 => mutated, 1 => noise, 1 => prop::collection::vec(any::<u8>(), 0..200)].prop_map(Input)
 }
 
+/// The names of a folder's sources, without their ends.
+fn stems(folder: &str) -> Vec<String> {
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let paths = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    let mut names: Vec<String> = paths.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_parser_that_the_routers_hand_out_is_asked_by_a_check() {
+    let doors = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/routers/parsers.rs")).unwrap();
+    let lists = doors.lines().filter_map(|line| line.strip_prefix("pub use super::")?.rsplit("::").next());
+    let handed_out: Vec<&str> = lists
+        .flat_map(|list| list.trim_matches([';', '{', '}']).split(", "))
+        .map(|name| name.rsplit(" as ").next().unwrap())
+        .filter(|name| name.starts_with(char::is_lowercase))
+        .collect();
+    assert!(handed_out.len() >= 10, "{handed_out:?}");
+    let texts = stems("fuzz/src").into_iter().map(|name| format!("fuzz/src/{name}.rs"));
+    let texts = texts.map(|path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap());
+    let checks: String = texts.collect();
+    let asked: Vec<&str> = checks
+        .lines()
+        .filter_map(|line| line.split_once("routers::parsers::").or_else(|| line.split_once(" parsers::")))
+        .flat_map(|(_, rest)| rest.split(|c: char| !c.is_alphanumeric() && c != '_'))
+        .collect();
+    for name in handed_out {
+        assert!(asked.contains(&name), "no check asks {name} of src/routers/parsers.rs");
+    }
+}
+
 fn hold(name: &str) {
     let (_, check) = checks::CHECKS.into_iter().find(|(known, _)| *known == name).expect("a check of this name");
     let corpus = corpus(name);
@@ -162,6 +194,9 @@ macro_rules! properties {
             let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml")).unwrap();
             let here = [$($name),+];
             assert_eq!(checks::CHECKS.map(|(name, _)| name), here);
+            assert_eq!(stems("fuzz/fuzz_targets"), here);
+            let modules = stems("fuzz/src").into_iter().filter(|name| name != "lib" && name != "service");
+            assert_eq!(modules.collect::<Vec<_>>(), here);
             for name in here {
                 assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name} has no fuzz target");
                 let target = format!("fuzz/fuzz_targets/{name}.rs");

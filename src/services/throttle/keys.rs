@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::device;
+use super::device::{self, Owner};
 use crate::app::{App, Line};
 use crate::config::ThrottleConfig;
 use crate::models::throttle::Limit;
@@ -55,6 +55,22 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// What the device cookies hold.
     pub devices: Vec<String>,
+    /// Which of them the account knows.
+    pub(super) known: Option<String>,
+}
+
+impl Client {
+    /// Who tries, before it is known with which account.
+    pub fn new(address: Option<IpAddr>, devices: Vec<String>) -> Self {
+        Self { address, devices, known: None }
+    }
+
+    /// The same, as the account knows it.
+    #[must_use]
+    pub fn known_to(self, app: &App, owner: Option<&Owner>) -> Self {
+        let known = owner.and_then(|owner| device::known_device(&app.refresh_keys, owner, &self.devices));
+        Self { known, ..self }
+    }
 }
 
 /// What a counter counts.
@@ -109,8 +125,9 @@ pub(super) struct Counters {
 pub(super) fn counters(app: &App, subject: &Subject, client: &Client) -> Counters {
     let config = &app.config.throttle;
     let unit = |kind: Kind, of: &str, limit: Limit| Unit { id: id(app, kind, of), kind, limit };
-    if let Some(device) = device::known_device(app, subject, &client.devices) {
-        return Counters { attempts: vec![unit(Kind::Device, &device, account_limit(config))], names: Vec::new() };
+    if let (Subject::User(user), Some(device)) = (subject, &client.known) {
+        let of = format!("{device} {user}");
+        return Counters { attempts: vec![unit(Kind::Device, &of, account_limit(config))], names: Vec::new() };
     }
     let mut attempts = Vec::new();
     if *subject != Subject::Nobody {
@@ -149,7 +166,7 @@ impl Counters {
 }
 
 /// Enough to keep the hashing threads busy, and less than half of what may fail, so that the attempts under way on two
-/// replicas are never taken for guesses.
+/// replicas are not taken for guesses while nothing failed.
 fn at_once(app: &App, limit: u32) -> u32 {
     let workers = u32::try_from(app.config.passwords.hash_workers).unwrap_or(u32::MAX);
     workers.saturating_mul(2).min(limit.saturating_sub(1) / 2).max(1)

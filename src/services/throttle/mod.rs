@@ -15,13 +15,21 @@ use crate::models::throttle::{self, Throttle};
 use crate::models::{AnyConnection, transaction};
 use crate::types::{Event, EventName, Identifier, Timestamp};
 
-pub use device::device_cookie;
+pub use device::{Owner, device_cookie, known_device};
 pub use keys::{Client, Subject, account_tag, account_tags, lines};
 use keys::{Counters, Unit};
 
 /// Units that were taken for one attempt, to be given back unless the password was wrong.
 #[derive(Clone, Debug, Default)]
-pub struct Reservation(Vec<Unit>);
+pub struct Reservation(Vec<Taken>);
+
+/// A unit, and from when to when taking it moved the end of what its counter remembers.
+#[derive(Clone, Debug)]
+struct Taken {
+    unit: Unit,
+    before: Timestamp,
+    moved: Timestamp,
+}
 
 impl Reservation {
     /// Whether there is nothing to give back.
@@ -66,11 +74,14 @@ pub fn reserve(
     }
     let counters = keys::counters(app, subject, client);
     // A look first: who is blocked writes nothing, however often he asks.
-    if let Some(blocked) = find_blocked(connection, &counters)? {
+    let seen = look(connection, &counters)?;
+    if let Some(blocked) = find_blocked(&seen, &counters) {
         return Ok(Err(blocked));
     }
-    match transaction(connection, |connection| take(connection, &counters)) {
-        Err(error @ Error::Throttled { .. }) => find_blocked(connection, &counters)?.map(Err).ok_or(error),
+    match transaction(connection, |connection| take(connection, &counters, &seen)) {
+        Err(error @ Error::Throttled { .. }) => {
+            find_blocked(&look(connection, &counters)?, &counters).map(Err).ok_or(error)
+        }
         taken => Ok(Ok(Reservation(taken?))),
     }
 }
@@ -78,20 +89,24 @@ pub fn reserve(
 /// Gives the units back: the password was right, or was not checked at all.
 pub fn refund(connection: &mut AnyConnection, reservation: &Reservation) -> Result<(), Error> {
     transaction(connection, |connection| {
-        for unit in &reservation.0 {
-            throttle::refund(connection, &unit.id, &unit.limit)?;
+        for Taken { unit, before, moved } in &reservation.0 {
+            throttle::refund(connection, &unit.id, &unit.limit, *moved, *before)?;
         }
         Ok(())
     })
 }
 
 /// Always in this order, so that no two transactions wait for each other.
-fn take(connection: &mut AnyConnection, counters: &Counters) -> Result<Vec<Unit>, Error> {
+fn take(connection: &mut AnyConnection, counters: &Counters, seen: &Rows) -> Result<Vec<Taken>, Error> {
     let mut taken = Vec::new();
     let mut one = |connection: &mut AnyConnection, unit: &Unit| {
-        let count = throttle::reserve(connection, &unit.id, unit.kind.as_str(), &unit.limit)?;
-        taken.push(unit.clone());
-        count.ok_or(Error::Throttled { retry_after: Duration::ZERO })
+        let reserved = throttle::reserve(connection, &unit.id, unit.kind.as_str(), &unit.limit)?;
+        let reserved = reserved.ok_or(Error::Throttled { retry_after: Duration::ZERO })?;
+        let moved = reserved.resets_at;
+        // Only a delay moves it. Whoever brings one is let in alone, so that what was seen is what it replaced.
+        let before = row_of(seen, unit).filter(|_| reserved.delay > 0).map_or(moved, |(row, _)| row.resets_at);
+        taken.push(Taken { unit: unit.clone(), before, moved });
+        Ok::<_, Error>(reserved.failures)
     };
     for unit in &counters.attempts {
         one(connection, unit)?;
@@ -105,20 +120,29 @@ fn take(connection: &mut AnyConnection, counters: &Counters) -> Result<Vec<Unit>
     Ok(taken)
 }
 
+/// Rows of counters, and the database's time.
+type Rows = Vec<(Throttle, Timestamp)>;
+
+fn look(connection: &mut AnyConnection, counters: &Counters) -> Result<Rows, Error> {
+    let names = counters.names.iter().flat_map(|(name, names)| [name, names]);
+    Ok(throttle::find(connection, counters.attempts.iter().chain(names).map(|unit| unit.id.clone()).collect())?)
+}
+
+fn row_of<'a>(rows: &'a Rows, unit: &Unit) -> Option<&'a (Throttle, Timestamp)> {
+    rows.iter().find(|(row, _)| row.id == unit.id)
+}
+
 /// The counter that blocks an attempt the longest.
-fn find_blocked(connection: &mut AnyConnection, counters: &Counters) -> Result<Option<Blocked>, Error> {
-    let units = || counters.attempts.iter().chain(counters.names.iter().flat_map(|(name, names)| [name, names]));
-    let rows = throttle::find(connection, units().map(|unit| unit.id.clone()).collect())?;
-    let row_of = |unit: &Unit| rows.iter().find(|(row, _)| row.id == unit.id);
+fn find_blocked(rows: &Rows, counters: &Counters) -> Option<Blocked> {
     let left = |unit: &Unit| {
-        let left = row_of(unit).map_or(Duration::ZERO, |(row, now)| row.blocked_until.left_at(*now));
+        let left = row_of(rows, unit).map_or(Duration::ZERO, |(row, now)| row.blocked_until.left_at(*now));
         let line = counters.line(unit.kind).map(str::to_owned);
         (!left.is_zero()).then(|| Blocked { unit: unit.clone(), left, line })
     };
-    let is_known = |name: &Unit| row_of(name).is_some_and(|(row, now)| row.failures > 0 && row.resets_at > *now);
+    let is_known = |name: &Unit| row_of(rows, name).is_some_and(|(row, now)| row.failures > 0 && row.resets_at > *now);
     let of_attempts = counters.attempts.iter().filter_map(left);
     let of_names = counters.names.iter().filter(|(name, _)| !is_known(name)).filter_map(|(_, names)| left(names));
-    Ok(of_attempts.chain(of_names).max_by_key(|blocked| blocked.left))
+    of_attempts.chain(of_names).max_by_key(|blocked| blocked.left)
 }
 
 /// Counters for an operator, the longest block first, with the database's time.
@@ -126,7 +150,8 @@ pub fn list(connection: &mut AnyConnection, limit: i64) -> Result<Vec<(Throttle,
     Ok(throttle::list(connection, limit)?)
 }
 
-/// Forgets the failures on one account, known or not; tells how many counters that were.
+/// Forgets the failures on one account, known or not; tells how many counters that were. Those of its devices stay:
+/// nobody keeps which devices an account has.
 pub fn clear_account(app: &App, connection: &mut AnyConnection, name: &str) -> Result<usize, Error> {
     let identifier = Identifier::parse(name);
     let as_typed = Subject::of_name(identifier.as_ref());
@@ -150,7 +175,7 @@ fn cleared(what: &'static str) -> Event {
 
 /// Forgets the failures from one address.
 pub fn clear_address(app: &App, connection: &mut AnyConnection, address: std::net::IpAddr) -> Result<usize, Error> {
-    let client = Client { address: Some(address), devices: Vec::new() };
+    let client = Client::new(Some(address), Vec::new());
     let counters = keys::counters(app, &Subject::Nobody, &client);
     let names = counters.names.into_iter().map(|(_, names)| names);
     let ids = counters.attempts.into_iter().chain(names).map(|unit| unit.id).collect();

@@ -7,11 +7,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tacit::types::EventName;
 
-use super::{NEW_PASSWORD, guess, trail};
+use super::{NEW_PASSWORD, guess, once_written, trail};
 use crate::app::{Home, PASSWORD, Setup, Tacit, eventually, run};
 use crate::clients::{Credentials, create};
-use crate::jar::Jar;
-use crate::shapes::assert_time;
+use crate::jar::{ACCESS, Jar};
+use crate::shapes::{assert_time, part};
 
 /// The events among JSON log lines.
 fn events_of(log: &str) -> Vec<Value> {
@@ -206,4 +206,20 @@ fn no_other_line_of_the_log_takes_the_name_of_a_security_event() {
         }
     }
     assert!(names > 10, "the log lines moved");
+}
+
+#[tokio::test]
+async fn who_would_end_a_session_of_somebody_else_is_noted_and_learns_nothing() {
+    let tacit = Tacit::start().await;
+    let ada = tacit.new_session("ada").await;
+    let eve = tacit.new_session("eve").await;
+    let foreign = part(ada.get(ACCESS).unwrap(), 1)["sid"].as_str().unwrap().to_owned();
+    for id in [foreign.as_str(), "00000000-0000-4000-8000-000000000000"] {
+        let request = tacit.request(Method::DELETE, &format!("/sessions/{id}")).header("cookie", eve.header());
+        assert_eq!(request.send().await.unwrap().status(), 404);
+    }
+    let rows = once_written(&tacit.home, "access_refused", 2).await;
+    assert_eq!(rows.len(), 1, "one is told from the other nowhere: {rows:?}");
+    assert_eq!((&rows[0]["reason"], &rows[0]["outcome"]), (&json!("session_not_found"), &json!("refused")));
+    assert_eq!(rows[0]["subject"], part(eve.get(ACCESS).unwrap(), 1)["sub"]);
 }

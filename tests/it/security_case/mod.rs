@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use names::{has_test, leads_somewhere, links, named_tests};
+use crate::config::{bare, home, show};
+pub use names::named_tests;
+use names::{has_test, leads_somewhere, links};
 
 /// The page about a standard, and the standard's requirements: a line each, with the level if there are levels, and
 /// `documentation` where it is documents that are asked for.
@@ -22,12 +24,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The cells of every row of a page's tables, without their heads.
-fn rows(page: &str) -> Vec<Vec<&str>> {
+pub fn rows(page: &str) -> Vec<Vec<&str>> {
     let lines: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
     let is_rule = |line: &str| line.starts_with("|---");
     let is_head = |at: usize| lines.get(at + 1).is_some_and(|next| is_rule(next));
@@ -128,6 +130,23 @@ fn every_test_and_page_that_the_documentation_names_exists() {
         faults.extend(broken.map(|address| format!("{page}: nothing is at {address}")));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_limits_of_sessions_that_the_case_names_are_the_defaults() {
+    let page = read("docs/security.md");
+    let (_, section) = page.split_once("\n## Sessions\n").expect("a section");
+    let rows = rows(section.split("\n## ").next().expect("a text"));
+    let shown = show(bare(&home()));
+    let keys = ["tokens.access_ttl", "sessions.idle_timeout", "sessions.absolute_timeout", "sessions.max_per_user"];
+    assert_eq!(rows.len(), keys.len());
+    for (row, key) in rows.iter().zip(keys) {
+        // "15 minutes" as "15m".
+        let mut words = row[1].split(' ');
+        let number = words.next().expect("a number");
+        let unit = words.next().and_then(|unit| unit.get(..1)).unwrap_or_default();
+        assert_eq!(format!("{number}{unit}"), shown[key].0, "{}: {key}", row[0]);
+    }
 }
 
 #[test]

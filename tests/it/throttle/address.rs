@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Response;
 use serde_json::json;
 
-use super::{guess, log_in, pass, retry_after, setup};
+use super::{guess, log_in, pass, patient, retry_after, setup};
 use crate::app::{PASSWORD, Tacit};
 
 async fn forwarded(tacit: &Tacit, name: &str, forwarded_for: &str) -> Response {
@@ -51,6 +51,23 @@ async fn an_office_full_of_people_who_know_their_passwords_is_not_throttled() {
 }
 
 #[tokio::test]
+async fn right_passwords_do_not_keep_the_failures_of_an_address_alive() {
+    let tacit = setup().set("throttle.address_names", "3").set("throttle.address_failures", "5").start().await;
+    tacit.register("ada").await;
+    let fail = async || {
+        for name in ["name1", "name2", "name1", "name2"] {
+            assert_eq!(guess(&tacit, name).await, 401);
+        }
+    };
+    fail().await;
+    pass(&tacit.home, 840);
+    assert_eq!(log_in(&tacit, "ada", PASSWORD).await.status(), 200, "it takes the last unit of both");
+    pass(&tacit.home, 120);
+    fail().await;
+    assert_eq!((guess(&tacit, "name3").await, guess(&tacit, "name1").await), (401, 429));
+}
+
+#[tokio::test]
 async fn five_hundred_spoofed_addresses_of_a_stranger_are_one_and_are_warned_of_once() {
     let tacit = setup().start().await;
     let mut checked = 0;
@@ -83,7 +100,7 @@ async fn behind_a_proxy_only_the_hop_that_it_saw_counts() {
 
 #[tokio::test]
 async fn one_account_has_one_budget_for_five_hundred_addresses() {
-    let tacit = setup().set("server.trusted_proxies", "127.0.0.1").start().await;
+    let tacit = patient().set("server.trusted_proxies", "127.0.0.1").start().await;
     tacit.register("ada").await;
     let mut checked = 0;
     for number in 0..500 {
@@ -122,7 +139,7 @@ async fn of_two_hundred_names_tried_at_once_thirty_are_checked() {
 
 #[tokio::test]
 async fn guesses_at_several_accounts_from_several_addresses_at_once_never_wait_for_each_other() {
-    let tacit = setup().set("server.trusted_proxies", "127.0.0.1").start().await;
+    let tacit = patient().set("server.trusted_proxies", "127.0.0.1").start().await;
     let pairs: Vec<(String, String)> =
         (0..240).map(|number| (format!("name{}", number % 6), format!("2001:db8:1:{}::1", number % 5))).collect();
     let answers = join_all(pairs.iter().map(|(name, address)| forwarded(&tacit, name, address))).await;

@@ -5,9 +5,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
-use super::{guess, log_in, setup, use_up};
+use super::{guess, log_in, patient, setup, use_up};
 use crate::app::{Home, PASSWORD, Tacit, eventually};
+use crate::raw;
 
 async fn statuses(tacit: &Tacit, count: usize) -> Vec<StatusCode> {
     join_all((0..count).map(async |_| log_in(tacit, "ada", PASSWORD).await.status())).await
@@ -72,8 +75,8 @@ async fn no_way_of_checking_a_password_is_throttled_by_the_others() {
 #[tokio::test]
 async fn of_a_hundred_guesses_at_once_at_two_replicas_ten_are_checked() {
     let home = Home::new();
-    let first = setup().start_in(home.clone()).await;
-    let second = setup().start_in(home).await;
+    let first = patient().start_in(home.clone()).await;
+    let second = patient().start_in(home).await;
     first.register("ada").await;
     let seen = join_all((0..100).map(|number| guess(if number % 2 == 0 { &first } else { &second }, "ada"))).await;
     let count = |wanted: u16| seen.iter().filter(|status| **status == wanted).count();
@@ -107,16 +110,54 @@ async fn sixty_people_behind_one_address_who_sign_in_at_once_all_get_in() {
     assert!(!tacit.log().contains("throttled"));
 }
 
+/// One sign-in with the right password, over a connection of its own.
+async fn send_and_keep(tacit: &Tacit) -> TcpStream {
+    let mut stream = raw::connect(tacit).await;
+    let body = json!({"username": "ada", "password": PASSWORD}).to_string();
+    let kind = "Content-Type: application/json";
+    let sent = format!("POST /login HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn waiting(tacit: &Tacit) -> f64 {
+    tacit.metric("tacit_sign_ins_waiting").await
+}
+
 #[tokio::test]
-async fn clients_that_hang_up_while_they_wait_take_no_unit_and_no_place() {
-    let tacit = setup().set("passwords.bcrypt_cost", "12").set("passwords.hash_workers", "1").start().await;
+async fn clients_that_reset_their_connections_while_they_wait_take_no_unit_and_no_place() {
+    let slow = setup().set("passwords.bcrypt_cost", "10").set("passwords.hash_workers", "1");
+    let tacit = slow.set("throttle.account_failures", "100").start().await;
     tacit.register("ada").await;
-    let impatient = (0..60).map(async |_| {
-        let sent = tacit.post("/login").json(&json!({"username": "ada", "password": PASSWORD}));
-        sent.timeout(Duration::from_millis(100)).send().await.is_ok()
-    });
-    let answered = join_all(impatient).await;
-    assert!(answered.iter().any(|answered| !answered), "nobody hung up");
+    // Two at most go ahead at once; they stay, and so have their units back in the end.
+    let mut patient = Vec::new();
+    for _ in 0..3 {
+        patient.push(send_and_keep(&tacit).await);
+    }
+    let mut impatient = Vec::new();
+    for _ in 0..400 {
+        impatient.push(send_and_keep(&tacit).await);
+    }
+    assert!(eventually(async || waiting(&tacit).await > 200.0).await, "{}", waiting(&tacit).await);
+    for stream in impatient {
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    assert!(eventually(async || waiting(&tacit).await == 0.0).await, "{}", waiting(&tacit).await);
+    for mut stream in patient {
+        assert_eq!(raw::receive_head(&mut stream).await.status, 200);
+    }
     assert!(eventually(async || log_in(&tacit, "ada", PASSWORD).await.status() == 200).await);
-    assert!(eventually(async || failures(&tacit) == 0).await, "{}", failures(&tacit));
+    assert!(failures(&tacit) <= 40, "{} of 400: only who had a turn", failures(&tacit));
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_is_answered_and_gets_its_unit_back() {
+    let tacit = setup().start().await;
+    tacit.register("ada").await;
+    for _ in 0..12 {
+        let mut stream = send_and_keep(&tacit).await;
+        stream.shutdown().await.unwrap();
+        assert_eq!(raw::receive_head(&mut stream).await.status, 200);
+    }
+    assert_eq!((failures(&tacit), tacit.metric("tacit_sign_ins_total{route=\"/login\"}").await), (0, 12.0));
 }

@@ -80,6 +80,26 @@ async fn behind_https_the_device_cookie_is_secure_and_bound_to_the_host() {
 }
 
 #[tokio::test]
+async fn a_changed_password_makes_every_device_unknown_but_the_one_that_changed_it() {
+    const NEW: &str = "an entirely new password";
+    let tacit = setup().start().await;
+    let mut jar = tacit.new_session("ada").await;
+    let old = jar.get(DEVICE).unwrap().to_owned();
+    let elsewhere = log_in(&tacit, "ada", PASSWORD).await;
+    let mut hoarded = Jar::default();
+    hoarded.apply(&elsewhere);
+    let change = json!({"current_password": PASSWORD, "new_password": NEW});
+    let changed = tacit.post("/me/password").json(&change).header("cookie", jar.header()).send().await.unwrap();
+    assert_eq!(changed.status(), 200);
+    jar.apply(&changed);
+    use_up(&tacit, "ada").await;
+    for device in [&old, hoarded.get(DEVICE).unwrap()] {
+        assert_eq!(log_in_from(&tacit, device, "ada", NEW).await.status(), 429);
+    }
+    assert_eq!(log_in_from(&tacit, jar.get(DEVICE).unwrap(), "ada", NEW).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_sign_out_leaves_the_device_known() {
     let tacit = setup().start().await;
     let mut jar = tacit.new_session("ada").await;

@@ -17,6 +17,11 @@ fn setup() -> Setup {
     Setup::default().set("throttle.enabled", "true")
 }
 
+/// The same where a slow machine must not outlast the first delay.
+fn patient() -> Setup {
+    setup().set("throttle.first_delay", "15m")
+}
+
 async fn log_in(tacit: &Tacit, name: &str, password: &str) -> Response {
     tacit.post("/login").json(&json!({"username": name, "password": password})).send().await.unwrap()
 }
@@ -45,7 +50,7 @@ fn pass(home: &Home, seconds: i64) {
 
 #[tokio::test]
 async fn of_a_hundred_guesses_at_once_ten_are_checked() {
-    let tacit = setup().start().await;
+    let tacit = patient().start().await;
     tacit.register("ada").await;
     let statuses = join_all((0..100).map(|_| guess(&tacit, "ada"))).await;
     let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
@@ -101,8 +106,8 @@ fn without_name(mut change: serde_json::Value) -> serde_json::Value {
 #[tokio::test]
 async fn the_budget_holds_across_replicas_and_restarts() {
     let home = Home::new();
-    let mut first = setup().start_in(home.clone()).await;
-    let second = setup().start_in(home.clone()).await;
+    let mut first = patient().start_in(home.clone()).await;
+    let second = patient().start_in(home.clone()).await;
     first.register("ada").await;
     for _ in 0..5 {
         assert_eq!((guess(&first, "ada").await, guess(&second, "ADA").await), (401, 401));
@@ -110,7 +115,7 @@ async fn the_budget_holds_across_replicas_and_restarts() {
     assert_eq!((guess(&first, "ada").await, guess(&second, "ada").await), (429, 429));
     first.kill();
     drop(second);
-    let third = setup().start_in(home).await;
+    let third = patient().start_in(home).await;
     assert_eq!(log_in(&third, "ada", PASSWORD).await.status(), 429);
 }
 
@@ -191,6 +196,28 @@ async fn a_right_password_gives_back_its_own_unit_and_no_other() {
     }
     assert_eq!(guess(&tacit, "ada").await, 401);
     assert_eq!(guess(&tacit, "ada").await, 429);
+}
+
+#[tokio::test]
+async fn a_right_password_does_not_keep_old_failures_alive() {
+    let tacit = setup().set("passwords.bcrypt_cost", "7").set("passwords.hash_workers", "4").start().await;
+    tacit.register("ada").await;
+    for _ in 0..9 {
+        assert_eq!(guess(&tacit, "ada").await, 401);
+    }
+    pass(&tacit.home, 840);
+    assert_eq!(log_in(&tacit, "ada", PASSWORD).await.status(), 200);
+    let at_once = join_all((0..10).map(|_| log_in(&tacit, "ada", PASSWORD))).await;
+    assert!(at_once.iter().all(|answer| answer.status() == 200));
+    pass(&tacit.home, 120);
+    use_up(&tacit, "ada").await;
+    // Once delayed, it forgets a quiet window later: what is given back in it does not begin another.
+    pass(&tacit.home, 30);
+    assert_eq!(log_in(&tacit, "ada", PASSWORD).await.status(), 200);
+    pass(&tacit.home, 840);
+    assert_eq!(log_in(&tacit, "ada", PASSWORD).await.status(), 200);
+    pass(&tacit.home, 70);
+    use_up(&tacit, "ada").await;
 }
 
 #[tokio::test]
