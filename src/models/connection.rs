@@ -1,11 +1,11 @@
 //! One connection type over both databases, and how a connection is opened.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
+use diesel::result::DatabaseErrorKind;
 
 use super::schema::{tacit_after_utils, tacit_now_utils};
 use super::turn::take_turn;
@@ -48,14 +48,10 @@ impl Manager {
         connection.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"))?;
         switch_to_wal(&mut connection)?;
         connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
-        let clock = AssertUnwindSafe(self.clock.clone());
-        tacit_now_utils::register_nondeterministic_impl(&connection, move || {
-            let clock = &clock;
-            clock.now().as_naive()
-        })?;
-        let clock = AssertUnwindSafe(self.clock.clone());
+        let clock = self.clock.clone();
+        tacit_now_utils::register_nondeterministic_impl(&connection, move || clock.now().as_naive())?;
+        let clock = self.clock.clone();
         tacit_after_utils::register_nondeterministic_impl(&mut connection, move |millis: i64| {
-            let clock = &clock;
             clock.now().plus(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).as_naive()
         })?;
         Ok(AnyConnection::Sqlite(connection))
@@ -177,4 +173,13 @@ where
 /// commits. An error of that commit, like a full disk, would be lost, and the row with it.
 pub fn written<T>(rows: Vec<T>) -> QueryResult<T> {
     rows.into_iter().next().ok_or(diesel::result::Error::NotFound)
+}
+
+/// `None` for a unique violation, or for no row. Which name it was about has to be asked once the transaction, which
+/// PostgreSQL has given up by then, is rolled back: SQLite names no constraint and PostgreSQL no column.
+pub fn unless_taken<T>(written: QueryResult<T>) -> QueryResult<Option<T>> {
+    match written {
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        written => written.optional(),
+    }
 }

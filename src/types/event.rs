@@ -69,7 +69,7 @@ event_names! {
     /// A token that is none of ours, or was changed.
     TokenRefused = "token_refused", Warn, "a token was refused: it is not ours, or was changed";
     /// Signed in, but not allowed.
-    AccessRefused = "access_refused", Warn, "somebody signed in lacks the role that is asked for";
+    AccessRefused = "access_refused", Warn, "somebody signed in lacks the role or the scope that is asked for";
     /// A page of another site.
     CrossSite = "cross_site", Warn, "a page of another site sent an unsafe request";
     /// A client did not prove itself.
