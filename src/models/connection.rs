@@ -1,5 +1,7 @@
 //! One connection type over both databases, and how a connection is opened.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
@@ -33,12 +35,20 @@ pub struct Manager {
     url: DatabaseUrl,
     timeout: Duration,
     clock: Clock,
+    given_up: Arc<AtomicBool>,
 }
 
 impl Manager {
     /// A manager for the configured database.
     pub fn new(config: &DatabaseConfig, clock: Clock) -> Self {
-        Self { url: config.url.clone(), timeout: config.acquire_timeout, clock }
+        Self { url: config.url.clone(), timeout: config.acquire_timeout, clock, given_up: Arc::default() }
+    }
+
+    /// The same manager, for another pool, and what tells it that this pool was given up.
+    pub fn of_new_pool(&self) -> (Self, Arc<AtomicBool>) {
+        let manager = Self { given_up: Arc::default(), ..self.clone() };
+        let given_up = Arc::clone(&manager.given_up);
+        (manager, given_up)
     }
 
     fn open_sqlite(&self, path: &std::path::Path) -> Result<AnyConnection, diesel::r2d2::Error> {
@@ -113,6 +123,10 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<AnyConnection, Self::Error> {
+        if self.given_up.load(Ordering::Relaxed) {
+            // The pool lives for as long as it tries to connect, and it would try for ever.
+            return Err(bad_connection("its pool was given up"));
+        }
         match &self.url {
             DatabaseUrl::Sqlite(path) => self.open_sqlite(path),
             DatabaseUrl::Postgres(url) => self.open_postgres(url),
