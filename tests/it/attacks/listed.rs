@@ -1,27 +1,16 @@
 //! The list of attacks in docs/attacks.md names tests that exist.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-fn sources(directory: &Path, into: &mut String) {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            sources(&path, into);
-        } else if path.extension().is_some_and(|kind| kind == "rs" || kind == "mjs") {
-            into.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
-    }
-}
+use crate::sources::files;
 
 #[test]
 fn every_test_that_the_list_of_attacks_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let list = std::fs::read_to_string(root.join("docs/attacks.md")).unwrap();
-    let mut tests = String::new();
-    for directory in ["tests/it", "tests/browser", "tests/gateways", "src"] {
-        sources(&root.join(directory), &mut tests);
-    }
+    let directories = ["tests/it", "tests/browser", "tests/gateways", "src"];
+    let tests: String =
+        directories.iter().flat_map(|below| files(below, &["rs", "mjs"])).map(|(_, text)| text).collect();
     let rows: Vec<&str> = list.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| attack")).collect();
     assert!(rows.len() > 60, "{}", rows.len());
     for row in rows {
