@@ -37,13 +37,13 @@ fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     let source = read("src/app/metrics.rs");
     let made = source.split("pub fn render").next().unwrap_or_default();
     let mut metrics: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut last = String::new();
+    let mut name = "";
     for word in made.split('"').skip(1).step_by(2).filter(|literal| is_word(literal)) {
         if word.starts_with("tacit_") {
-            last = word.to_owned();
-            metrics.entry(last.clone()).or_default();
+            name = word;
+            metrics.entry(name.to_owned()).or_default();
         } else {
-            metrics.get_mut(&last).expect("a metric").insert(word.to_owned());
+            metrics.get_mut(name).expect("a metric").insert(word.to_owned());
         }
     }
     metrics
