@@ -127,7 +127,6 @@ impl From<Error> for Failure {
             Error::Keys(message) => {
                 return Self::Configuration(vec![Problem { key: "tokens.keys_dir".to_owned(), message }]);
             }
-            Error::NotFound => "there is no such user".to_owned(),
             Error::BadRequest { detail, .. } | Error::WeakPassword { detail, .. } => detail,
             other => other.to_string(),
         })

@@ -75,24 +75,24 @@ pub(super) fn run(overrides: &Overrides, command: Command) -> Result<(), Failure
     match command {
         Command::Create(arguments) => create(&app, connection, arguments),
         Command::List { json } => list(connection, json),
-        Command::Show { name, json } => print_user(&users::find(connection, &name)?, json),
+        Command::Show { name, json } => print_user(&users::find(connection, &name).map_err(explained)?, json),
         Command::Disable { name } => {
-            let user = users::set_disabled(&app, connection, &name, true)?;
+            let user = users::set_disabled(&app, connection, &name, true).map_err(explained)?;
             print_line(format_args!("{} is disabled; all sessions have ended.", user.display_name()))
         }
         Command::Enable { name } => {
-            let user = users::set_disabled(&app, connection, &name, false)?;
+            let user = users::set_disabled(&app, connection, &name, false).map_err(explained)?;
             print_line(format_args!("{} is enabled.", user.display_name()))
         }
         Command::SetRole { name, role } => {
-            let user = users::set_role(&app, connection, &name, &role)?;
+            let user = users::set_role(&app, connection, &name, &role).map_err(explained)?;
             print_line(format_args!("{} has the role {role}.", user.display_name()))
         }
         Command::SetPassword { name, allow_weak_password } => {
             set_password(&app, connection, &name, allow_weak_password)
         }
         Command::Delete { name } => {
-            let user = users::delete(&app, connection, &name)?;
+            let user = users::delete(&app, connection, &name).map_err(explained)?;
             print_line(format_args!("{} is deleted; all sessions have ended.", user.display_name()))
         }
     }
@@ -120,6 +120,7 @@ fn create(app: &App, connection: &mut AnyConnection, arguments: Create) -> Resul
 
 fn explained(error: Error) -> Failure {
     match error {
+        Error::NotFound => Failure::Failed("there is no such user".to_owned()),
         Error::WeakPassword { detail, .. } => {
             Failure::Failed(format!("{detail}; --allow-weak-password takes it all the same"))
         }
@@ -130,13 +131,13 @@ fn explained(error: Error) -> Failure {
 }
 
 fn set_password(app: &App, connection: &mut AnyConnection, name: &str, allow_weak: bool) -> Result<(), Failure> {
-    let user = users::find(connection, name)?;
+    let user = users::find(connection, name).map_err(explained)?;
     let password: Password = read_password()?;
     if !allow_weak {
         account::check_new_password(app, &user, &password).map_err(explained)?;
     }
     let hash = Hashing::of(app).hash(&password)?;
-    let user = users::set_password(app, connection, &user.id.to_string(), &hash)?;
+    let user = users::set_password(app, connection, &user.id.to_string(), &hash).map_err(explained)?;
     print_line(format_args!("{} has a new password; all sessions have ended.", user.display_name()))
 }
 

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secrets::read_secret_file;
@@ -105,18 +105,10 @@ fn with_password(r: &mut Reader<'_>, url: DatabaseUrl) -> DatabaseUrl {
     }
 }
 
-impl DatabaseUrl {
-    /// The file's path, if it is one.
-    pub fn sqlite_path(&self) -> Option<&Path> {
-        match self {
-            Self::Sqlite(path) => Some(path),
-            Self::Postgres(_) => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::{Problem, Settings};
     use super::*;
 

@@ -17,12 +17,14 @@ pub const WINDOW: Duration = Duration::from_secs(900);
 /// A row of `audit_events`.
 #[derive(Clone, Debug, Queryable)]
 pub struct AuditRow {
+    _id: i64,
     /// When it happened; of what is counted together, the first time.
     pub at: Timestamp,
     /// Of what is counted together, the last time.
     pub last_at: Option<Timestamp>,
     /// How often it happened in between.
     pub times: i64,
+    _merge_key: Option<String>,
     /// What happened.
     pub event: String,
     /// How it ended.
@@ -155,26 +157,8 @@ pub struct Whom {
 
 /// The newest events that a filter lets through, newest last.
 pub fn list(connection: &mut AnyConnection, filter: &Filter) -> QueryResult<Vec<AuditRow>> {
-    let mut query = audit_events::table
-        .order((audit_events::at.desc(), audit_events::id.desc()))
-        .limit(filter.limit)
-        .select((
-            audit_events::at,
-            audit_events::last_at,
-            audit_events::times,
-            audit_events::event,
-            audit_events::outcome,
-            audit_events::reason,
-            audit_events::subject,
-            audit_events::session,
-            audit_events::client,
-            audit_events::account,
-            audit_events::address,
-            audit_events::actor,
-            audit_events::request_id,
-            audit_events::detail,
-        ))
-        .into_boxed();
+    let mut query =
+        audit_events::table.order((audit_events::at.desc(), audit_events::id.desc())).limit(filter.limit).into_boxed();
     if let Some(Whom { subject, accounts }) = filter.whom.clone() {
         let subject = subject.unwrap_or_default();
         query = query.filter(audit_events::subject.eq(subject).or(audit_events::account.eq_any(accounts)));

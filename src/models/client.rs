@@ -1,9 +1,8 @@
 //! The `clients` table: programs that authenticate themselves.
 
 use diesel::prelude::*;
-use diesel::result::DatabaseErrorKind;
 
-use super::connection::{AnyConnection, written};
+use super::connection::{AnyConnection, unless_taken, written};
 use super::schema::{clients, tacit_now};
 use super::turn::take_turn;
 use crate::types::{Grant, Timestamp, Words};
@@ -79,10 +78,7 @@ pub fn insert(connection: &mut AnyConnection, new: &NewClient<'_>) -> QueryResul
         .returning(clients::all_columns)
         .get_results(connection)
         .and_then(written);
-    match inserted {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
-        inserted => inserted.map(Some),
-    }
+    unless_taken(inserted)
 }
 
 /// The client of an id.

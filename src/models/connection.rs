@@ -1,11 +1,13 @@
 //! One connection type over both databases, and how a connection is opened.
 
-use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
+use diesel::result::DatabaseErrorKind;
 
 use super::schema::{tacit_after_utils, tacit_now_utils};
 use super::turn::take_turn;
@@ -33,12 +35,20 @@ pub struct Manager {
     url: DatabaseUrl,
     timeout: Duration,
     clock: Clock,
+    given_up: Arc<AtomicBool>,
 }
 
 impl Manager {
     /// A manager for the configured database.
     pub fn new(config: &DatabaseConfig, clock: Clock) -> Self {
-        Self { url: config.url.clone(), timeout: config.acquire_timeout, clock }
+        Self { url: config.url.clone(), timeout: config.acquire_timeout, clock, given_up: Arc::default() }
+    }
+
+    /// The same manager, for another pool, and what tells it that this pool was given up.
+    pub fn of_new_pool(&self) -> (Self, Arc<AtomicBool>) {
+        let manager = Self { given_up: Arc::default(), ..self.clone() };
+        let given_up = Arc::clone(&manager.given_up);
+        (manager, given_up)
     }
 
     fn open_sqlite(&self, path: &std::path::Path) -> Result<AnyConnection, diesel::r2d2::Error> {
@@ -48,14 +58,10 @@ impl Manager {
         connection.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"))?;
         switch_to_wal(&mut connection)?;
         connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
-        let clock = AssertUnwindSafe(self.clock.clone());
-        tacit_now_utils::register_nondeterministic_impl(&connection, move || {
-            let clock = &clock;
-            clock.now().as_naive()
-        })?;
-        let clock = AssertUnwindSafe(self.clock.clone());
+        let clock = self.clock.clone();
+        tacit_now_utils::register_nondeterministic_impl(&connection, move || clock.now().as_naive())?;
+        let clock = self.clock.clone();
         tacit_after_utils::register_nondeterministic_impl(&mut connection, move |millis: i64| {
-            let clock = &clock;
             clock.now().plus(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).as_naive()
         })?;
         Ok(AnyConnection::Sqlite(connection))
@@ -117,6 +123,10 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<AnyConnection, Self::Error> {
+        if self.given_up.load(Ordering::Relaxed) {
+            // The pool lives for as long as it tries to connect, and it would try for ever.
+            return Err(bad_connection("its pool was given up"));
+        }
         match &self.url {
             DatabaseUrl::Sqlite(path) => self.open_sqlite(path),
             DatabaseUrl::Postgres(url) => self.open_postgres(url),
@@ -177,4 +187,13 @@ where
 /// commits. An error of that commit, like a full disk, would be lost, and the row with it.
 pub fn written<T>(rows: Vec<T>) -> QueryResult<T> {
     rows.into_iter().next().ok_or(diesel::result::Error::NotFound)
+}
+
+/// `None` for a unique violation, or for no row. Which name it was about has to be asked once the transaction, which
+/// PostgreSQL has given up by then, is rolled back: SQLite names no constraint and PostgreSQL no column.
+pub fn unless_taken<T>(written: QueryResult<T>) -> QueryResult<Option<T>> {
+    match written {
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        written => written.optional(),
+    }
 }

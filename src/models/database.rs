@@ -1,14 +1,19 @@
 use std::os::unix::fs::DirBuilderExt;
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use r2d2::ManageConnection;
+use scheduled_thread_pool::{OnPoolDropBehavior, ScheduledThreadPool};
 
 use super::connection::Manager;
 use super::migrations;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::Error;
 use crate::types::Clock;
+
+/// Threads that open and close the connections of one pool.
+const POOL_THREADS: usize = 3;
 
 /// A pooled connection.
 pub type PooledConnection = r2d2::PooledConnection<Manager>;
@@ -30,6 +35,31 @@ pub struct Database {
 struct NumberedPool {
     number: u64,
     pool: r2d2::Pool<Manager>,
+    given_up: Arc<AtomicBool>,
+}
+
+impl NumberedPool {
+    /// It connects in the background, and again and again until that succeeds, on threads of its own: those of another pool
+    /// may wait for a silent server.
+    fn new(number: u64, manager: &Manager, size: u32, acquire_timeout: Duration) -> Self {
+        let (manager, given_up) = manager.of_new_pool();
+        // By default they outlive their pool by half a minute, and a silent server has it replaced every second or two.
+        let threads = ScheduledThreadPool::builder()
+            .num_threads(POOL_THREADS)
+            .thread_name_pattern("pool-{}")
+            .on_drop_behavior(OnPoolDropBehavior::DiscardPendingScheduled)
+            .build();
+        let pool = r2d2::Pool::builder()
+            .thread_pool(Arc::new(threads))
+            .max_size(size)
+            .min_idle(Some(1))
+            .connection_timeout(acquire_timeout)
+            .idle_timeout(Some(Duration::from_secs(600)))
+            .max_lifetime(None)
+            .error_handler(Box::new(LogConnectionErrors))
+            .build_unchecked(manager);
+        Self { number, pool, given_up }
+    }
 }
 
 impl Database {
@@ -54,14 +84,13 @@ impl Database {
             migrate(&manager)?;
         }
         let (pool_size, acquire_timeout) = (config.pool_size, config.acquire_timeout);
-        let pool = new_pool(manager.clone(), pool_size, acquire_timeout);
-        let current = RwLock::new(NumberedPool { number: 0, pool });
+        let current = RwLock::new(NumberedPool::new(0, &manager, pool_size, acquire_timeout));
         Ok(Self { current, manager, pool_size, acquire_timeout, embedded })
     }
 
     /// A connection; waits at most `database.acquire_timeout`.
     pub fn connection(&self) -> Result<PooledConnection, Error> {
-        let NumberedPool { number, pool } = self.current();
+        let NumberedPool { number, pool, .. } = self.current();
         pool.get().map_err(|error| {
             if pool.state().connections == 0 {
                 // Not one connection was made in time: what makes them may wait in vain itself.
@@ -86,8 +115,8 @@ impl Database {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.number == number {
             log::warn!(event = "database_pool_replaced"; "the database does not answer: connecting anew");
-            let pool = new_pool(self.manager.clone(), self.pool_size, self.acquire_timeout);
-            *current = NumberedPool { number: number + 1, pool };
+            current.given_up.store(true, Ordering::Relaxed);
+            *current = NumberedPool::new(number + 1, &self.manager, self.pool_size, self.acquire_timeout);
         }
     }
 
@@ -100,11 +129,6 @@ impl Database {
         migrate(&self.manager)
     }
 
-    /// Whether this is the embedded database, which every command migrates by itself.
-    pub fn is_embedded(&self) -> bool {
-        self.embedded
-    }
-
     /// Connections that are open, and those of them nobody uses now.
     pub fn connections(&self) -> (u32, u32) {
         let state = self.current().pool.state();
@@ -115,18 +139,6 @@ impl Database {
 fn migrate(manager: &Manager) -> Result<usize, Error> {
     let mut connection = manager.connect().map_err(|error| Error::Database(error.to_string()))?;
     migrations::run(&mut connection)
-}
-
-/// It connects in the background, and again and again until that succeeds.
-fn new_pool(manager: Manager, size: u32, acquire_timeout: Duration) -> r2d2::Pool<Manager> {
-    r2d2::Pool::builder()
-        .max_size(size)
-        .min_idle(Some(1))
-        .connection_timeout(acquire_timeout)
-        .idle_timeout(Some(Duration::from_secs(600)))
-        .max_lifetime(None)
-        .error_handler(Box::new(LogConnectionErrors))
-        .build_unchecked(manager)
 }
 
 /// A failed connection attempt is a warning: who needs the connection gets an error of its own.

@@ -5,6 +5,7 @@ use diesel::sql_types::{BigInt, Timestamp as SqlTimestamp};
 
 use super::connection::AnyConnection;
 use super::schema::sessions;
+use super::session::idle_limit;
 use super::turn::take_turn;
 use crate::types::{SessionId, Timestamp};
 
@@ -85,8 +86,7 @@ pub fn find_idle(
         .select((sessions::id, sessions::created_at, sessions::rotated_at, sessions::idle_timeout))
         .load(connection)?;
     let is_idle = |created_at: Timestamp, rotated_at: Option<Timestamp>, idle_timeout: i64| {
-        let idle = std::time::Duration::from_secs(u64::try_from(idle_timeout).unwrap_or(0));
-        rotated_at.unwrap_or(created_at).plus(idle) < before
+        idle_limit(rotated_at.unwrap_or(created_at), idle_timeout) < before
     };
     let ids = found
         .iter()

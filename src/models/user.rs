@@ -1,9 +1,8 @@
 //! The `users` table.
 
 use diesel::prelude::*;
-use diesel::result::DatabaseErrorKind;
 
-use super::connection::{AnyConnection, written};
+use super::connection::{AnyConnection, unless_taken, written};
 use super::schema::{tacit_now, users};
 use super::turn::take_turn;
 use crate::types::{Email, Identifier, Role, Timestamp, UserId, Username};
@@ -81,15 +80,6 @@ pub fn insert(connection: &mut AnyConnection, new: &NewUser<'_>) -> QueryResult<
         .get_results(connection)
         .and_then(written);
     unless_taken(inserted)
-}
-
-/// `None` for a unique violation. Which name it was about has to be asked once the transaction, which PostgreSQL has given
-/// up by then, is rolled back: SQLite names no constraint and PostgreSQL no column.
-fn unless_taken(written: QueryResult<User>) -> QueryResult<Option<User>> {
-    match written {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
-        written => written.optional(),
-    }
 }
 
 /// The user of an id.

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use super::body::Form;
 use super::client::{self, Caller, Unproven};
@@ -35,12 +35,10 @@ enum Dialect {
 
 impl Dialect {
     /// Says no in one sentence: OAuth has a code for it and 400 always, FastAPI a status.
-    fn refuse(self, code: &'static str, status: StatusCode, sentence: &'static str) -> HttpResponse {
+    fn refuse(self, code: &'static str, mut status: HttpResponseBuilder, sentence: &'static str) -> HttpResponse {
         match self {
             Self::OAuth => respond::oauth_refusal(code, sentence),
-            Self::FastApi => {
-                respond::json(&mut HttpResponse::build(status), &FormProblem::Sentence { detail: sentence })
-            }
+            Self::FastApi => respond::json(&mut status, &FormProblem::Sentence { detail: sentence }),
         }
     }
 }
@@ -159,14 +157,14 @@ async fn password_grant(
 ) -> Result<HttpResponse, Error> {
     if !shared.app.config.oauth.password_grant {
         let sentence = "The password grant is switched off";
-        return Ok(dialect.refuse("unsupported_grant_type", StatusCode::FORBIDDEN, sentence));
+        return Ok(dialect.refuse("unsupported_grant_type", HttpResponse::Forbidden(), sentence));
     }
     let (Some(username), Some(password)) = (form.get("username"), form.get("password")) else {
         return Ok(missing(form, dialect));
     };
     let password = match Password::new(password.to_owned()) {
         Ok(password) => password,
-        Err(sentence) => return Ok(dialect.refuse("invalid_request", StatusCode::BAD_REQUEST, sentence)),
+        Err(sentence) => return Ok(dialect.refuse("invalid_request", HttpResponse::BadRequest(), sentence)),
     };
     let identifier = Identifier::parse(username);
     let Ok(scope) = scope_of(form) else { return Ok(scope_refused(dialect)) };
@@ -181,7 +179,7 @@ async fn password_grant(
         }
         Err(Error::InvalidCredentials) => Ok(wrong_password(dialect)),
         Err(Error::InvalidScope) => Ok(scope_refused(dialect)),
-        Err(Error::SessionLimit) => Ok(dialect.refuse("invalid_grant", StatusCode::FORBIDDEN, "Too many sessions")),
+        Err(Error::SessionLimit) => Ok(dialect.refuse("invalid_grant", HttpResponse::Forbidden(), "Too many sessions")),
         Err(error) => Err(error),
     }
 }
@@ -192,15 +190,13 @@ fn scope_of(form: &Form) -> Result<Option<Words>, Error> {
 }
 
 fn scope_refused(dialect: Dialect) -> HttpResponse {
-    dialect.refuse("invalid_scope", StatusCode::BAD_REQUEST, "The scope is malformed or not granted")
+    dialect.refuse("invalid_scope", HttpResponse::BadRequest(), "The scope is malformed or not granted")
 }
 
 fn wrong_password(dialect: Dialect) -> HttpResponse {
-    let mut refused = dialect.refuse("invalid_grant", StatusCode::UNAUTHORIZED, "Incorrect username or password");
-    if dialect == Dialect::FastApi {
-        refused.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-    }
-    refused
+    let mut status = HttpResponse::Unauthorized();
+    status.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    dialect.refuse("invalid_grant", status, "Incorrect username or password")
 }
 
 fn missing(form: &Form, dialect: Dialect) -> HttpResponse {

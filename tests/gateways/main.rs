@@ -1,6 +1,6 @@
 //! Real gateways, started from the very files of examples/gateways, in front of a small API.
 //!
-//! Not part of plain `cargo test`, which needs nothing installed: `scripts/test` installs nginx, Caddy, HAProxy and Envoy
+//! Not part of plain `cargo test`, which needs no gateway: `scripts/test` installs nginx, Caddy, HAProxy and Envoy
 //! and runs `cargo test --test gateways`. A gateway that is missing fails its tests and says which package has it.
 
 #![expect(

@@ -1,8 +1,9 @@
 //! The rules of the house that a compiler does not know: which layer imports which, and what stands in one place only.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::sources::files;
 
 /// A layer and all that it may import from.
 const LAYERS: [(&str, &[&str]); 13] = [
@@ -34,26 +35,14 @@ fn root() -> PathBuf {
 }
 
 fn sources() -> Vec<Source> {
-    let mut found = Vec::new();
-    let mut directories = vec![root()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(read(&path));
-            }
-        }
-    }
+    let found: Vec<Source> = files("src", &["rs"]).iter().map(|(path, text)| read(path, text)).collect();
     assert!(found.len() > 50, "the sources moved");
     found
 }
 
-fn read(path: &Path) -> Source {
+fn read(path: &Path, text: &str) -> Source {
     let name = path.strip_prefix(root()).expect("below src").to_str().expect("UTF-8").to_owned();
     let layer = name.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
-    let text = fs::read_to_string(path).expect("a source");
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     Source { name, layer, code: code.join("\n") }

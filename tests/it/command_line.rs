@@ -1,6 +1,9 @@
 //! Every command: what it does, what it prints, how it ends.
 
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -283,4 +286,21 @@ async fn healthcheck_asks_the_configured_listener() {
     fails(&home, &["--set", &listen, "--set", "server.base_path=/other", "healthcheck"], "", 1);
     tacit.kill();
     fails(&home, &check, "", 1);
+}
+
+#[test]
+fn a_listener_that_answers_a_byte_at_a_time_is_not_healthy() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let listen = format!("server.listen={}", listener.local_addr().expect("an address"));
+    let dripping = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" {
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+    fails(&Home::new(), &["--set", &listen, "healthcheck"], "", 1);
+    dripping.join().expect("the listener");
 }

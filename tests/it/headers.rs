@@ -20,6 +20,8 @@ fn assert_protected(answer: &Response, about: &str) -> bool {
     for directive in ["default-src 'none'", "frame-ancestors 'none'"] {
         assert!(policy.contains(directive), "{about}: {policy}");
     }
+    let scripts = policy.split(';').find(|directive| directive.trim().starts_with("script-src"));
+    assert!(scripts.is_none_or(|scripts| scripts.trim() == "script-src 'self'"), "{about}: {policy}");
     let kind = header(answer, "content-type");
     let is_document = kind.starts_with("text/html");
     if is_document {
@@ -30,7 +32,9 @@ fn assert_protected(answer: &Response, about: &str) -> bool {
     if has_body && !kind.starts_with("image/png") {
         assert!(kind.ends_with("; charset=utf-8"), "{about}: {kind:?}");
     }
-    assert!(!answer.headers().contains_key("server") && !answer.headers().contains_key("x-powered-by"), "{about}");
+    for tell in ["server", "x-powered-by", "via"] {
+        assert!(!answer.headers().contains_key(tell), "{about}: {tell}");
+    }
     is_document
 }
 

@@ -98,13 +98,17 @@ const MATRIX: [(&str, &str, [u16; 8]); 56] = [
     ("GET", "/", [200, 200, 200, 200, 200, 200, 200, 200]),
 ];
 
+/// A path of the table with something that exists in place of its variables.
 pub fn concrete(path: &str) -> String {
-    path.replace("/assets/tacit/{file}", "/assets/tacit/style.css")
+    let concrete = path
+        .replace("/assets/tacit/{file}", "/assets/tacit/style.css")
         .replace("{id}", "00000000-0000-4000-8000-000000000000")
         .replace("{file}", "swagger-ui.css")
         .replace("{role}", "admin")
         .replace("{scope}", "read")
-        .replace("{rest:.*}", "/some/path")
+        .replace("{rest:.*}", "/some/path");
+    assert!(!concrete.contains('{'), "{concrete}");
+    concrete
 }
 
 /// The headers that a caller sends; those who can lose their session get a new one each time.

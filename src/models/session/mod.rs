@@ -3,6 +3,8 @@
 mod revocation;
 mod swap;
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 pub use self::revocation::{
@@ -66,7 +68,7 @@ impl Session {
 
     /// When it ends by idleness if it is not refreshed.
     pub fn idle_at(&self) -> Timestamp {
-        self.last_refreshed_at().plus(std::time::Duration::from_secs(u64::try_from(self.idle_timeout).unwrap_or(0)))
+        idle_limit(self.last_refreshed_at(), self.idle_timeout)
     }
 
     /// The most that its access tokens get as their scope, as granted at the sign-in.
@@ -83,6 +85,11 @@ impl Session {
     pub fn revocation(&self) -> Option<RevokedReason> {
         self.revoked_at.map(|_| RevokedReason::from_column(self.revoked_reason.as_deref()))
     }
+}
+
+/// When a session that was used at `used` ends by idleness, by the seconds in `idle_timeout`.
+pub fn idle_limit(used: Timestamp, idle_timeout: i64) -> Timestamp {
+    used.plus(Duration::from_secs(u64::try_from(idle_timeout).unwrap_or(0)))
 }
 
 /// A session, its user and the database's time, read in one statement.

@@ -1,5 +1,6 @@
 //! Ending sessions, and why and when they were ended.
 
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
 
 use super::super::connection::AnyConnection;
@@ -18,7 +19,7 @@ pub enum RevokedReason {
     Superseded,
     /// Its user was disabled or deleted.
     Disabled,
-    /// An operator ended it.
+    /// An operator ended it, by hand in the database: no command of ours does.
     Admin,
     /// The password was changed.
     Password,
@@ -52,11 +53,17 @@ impl RevokedReason {
 /// Most sessions that one statement ends.
 const REVOKED_AT_ONCE: usize = 1000;
 
+/// What is written into a session that ends.
+#[auto_type]
+fn ending(reason: &'static str) -> _ {
+    (sessions::revoked_at.eq(tacit_now().nullable()), sessions::revoked_reason.eq(reason))
+}
+
 /// Ends a session; 1 row for the one caller whose statement ended it, else 0.
 pub fn revoke(connection: &mut AnyConnection, id: SessionId, reason: RevokedReason) -> QueryResult<usize> {
     let _turn = take_turn(connection)?;
     diesel::update(sessions::table.filter(sessions::id.eq(id)).filter(sessions::revoked_at.is_null()))
-        .set((sessions::revoked_at.eq(tacit_now().nullable()), sessions::revoked_reason.eq(reason.as_str())))
+        .set(ending(reason.as_str()))
         .execute(connection)
 }
 
@@ -74,7 +81,7 @@ pub fn revoke_own(
             .filter(sessions::user_id.eq(owner))
             .filter(sessions::revoked_at.is_null()),
     )
-    .set((sessions::revoked_at.eq(tacit_now().nullable()), sessions::revoked_reason.eq(reason.as_str())))
+    .set(ending(reason.as_str()))
     .execute(connection)
 }
 
@@ -111,7 +118,7 @@ pub fn revoke_these(
         let _turn = take_turn(connection)?;
         let gone: Vec<SessionId> =
             diesel::update(sessions::table.filter(sessions::id.eq_any(texts)).filter(sessions::revoked_at.is_null()))
-                .set((sessions::revoked_at.eq(tacit_now().nullable()), sessions::revoked_reason.eq(reason.as_str())))
+                .set(ending(reason.as_str()))
                 .returning(sessions::id)
                 .get_results(connection)?;
         ended.extend(gone);

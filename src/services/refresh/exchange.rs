@@ -1,7 +1,5 @@
 //! Carrying one decision out: its statement, its events, and what is minted.
 
-use std::time::Duration;
-
 use super::super::{audit, sessions, tokens};
 use super::decision::{Decision, Phase, is_inside};
 use super::{Echo, IssuedRefresh, Occasion, Refreshed, Refused, Verdict, state_of};
@@ -147,7 +145,7 @@ impl Exchange<'_> {
     }
 
     fn issue(&self, verdict: Verdict, generation: i64) -> Result<Refreshed, Error> {
-        let idle_limit = self.now.plus(Duration::from_secs(u64::try_from(self.session.idle_timeout).unwrap_or(0)));
+        let idle_limit = session::idle_limit(self.now, self.session.idle_timeout);
         let refresh = self.mint_refresh(generation, idle_limit);
         self.refreshed(verdict, generation, Some(refresh), Echo::Nothing)
     }

@@ -59,6 +59,7 @@ async fn a_request_whose_end_is_in_doubt_is_400_and_closes_the_connection() {
         "X-A: \u{1b}[31m\r\nContent-Length: 2\r\n\r\n{}",
         "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n{}\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n2;\n{}\r\n0\r\n\r\n",

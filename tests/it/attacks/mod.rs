@@ -17,6 +17,7 @@ use reqwest::{Method, Response};
 use tacit::routers::{Policy, routes};
 
 use crate::app::Tacit;
+use crate::matrix::concrete;
 
 /// Where people, gateways and backends have to be signed in: method, and a path that exists.
 fn signed_in_routes() -> Vec<(Method, String)> {
@@ -25,11 +26,7 @@ fn signed_in_routes() -> Vec<(Method, String)> {
         if !matches!(route.policy, Policy::SignedIn | Policy::RefreshCookie | Policy::Page | Policy::Gateway(_)) {
             continue;
         }
-        let path = route
-            .path
-            .replace("{id}", "00000000-0000-4000-8000-000000000000")
-            .replace("{role}", "user")
-            .replace("{rest:.*}", "/some/path");
+        let path = concrete(route.path);
         let methods =
             if route.methods.is_empty() { vec![Method::GET, Method::POST] } else { methods_of(&route.methods) };
         found.extend(methods.into_iter().map(|method| (method, path.clone())));

@@ -12,6 +12,7 @@ use crate::app::{Home, PASSWORD, Setup, Tacit, eventually, run};
 use crate::clients::{Credentials, create};
 use crate::jar::{ACCESS, Jar};
 use crate::shapes::{assert_time, part};
+use crate::sources::files;
 
 /// The events among JSON log lines.
 fn events_of(log: &str) -> Vec<Value> {
@@ -189,20 +190,12 @@ fn every_event_is_documented_and_the_documentation_names_no_other() {
 
 #[test]
 fn no_other_line_of_the_log_takes_the_name_of_a_security_event() {
-    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let (mut names, page) = (0, read("docs/operations.md"));
-    while let Some(directory) = directories.pop() {
-        for path in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                directories.push(path);
-                continue;
-            }
-            let Ok(text) = std::fs::read_to_string(&path) else { continue };
-            for name in text.split("event = \"").skip(1).filter_map(|rest| rest.split('"').next()) {
-                assert!(name.parse::<EventName>().is_err(), "{name} in {}", path.display());
-                assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
-                names += 1;
-            }
+    for (path, text) in files("src", &["rs"]) {
+        for name in text.split("event = \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(name.parse::<EventName>().is_err(), "{name} in {}", path.display());
+            assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
+            names += 1;
         }
     }
     assert!(names > 10, "the log lines moved");

@@ -10,6 +10,7 @@ use super::flows::{note_body, note_cookies};
 use super::marks::{AGENT, Marks, NAME, is_marked, marked_name, marked_secret};
 use crate::app::Tacit;
 use crate::jar::{ACCESS, DEVICE, Jar, REFRESH};
+use crate::matrix::concrete;
 
 /// The fields that some route reads, and the value of each: a mark, or a word that makes the request a valid one.
 const FIELDS: [&[(&str, Holds)]; 10] = [
@@ -199,21 +200,13 @@ async fn check_answer(marks: &mut Marks, answer: Response) {
     }
 }
 
-fn concrete(path: &str) -> Vec<String> {
+/// A path of the table, the same with a mark in its last part, and one below it.
+fn paths_of(path: &str) -> Vec<String> {
     let marked = marked_secret("path");
-    let mut paths = vec![path.to_owned()];
-    for (pattern, good) in [
-        ("{id}", "00000000-0000-4000-8000-000000000000"),
-        ("{file}", "style.css"),
-        ("{role}", "admin"),
-        ("{rest:.*}", "/some/path"),
-    ] {
-        if path.contains(pattern) {
-            paths = vec![path.replace(pattern, good), path.replace(pattern, &format!("{good}{marked}"))];
-        }
-    }
-    paths.push(format!("{}/{marked}", paths[0].trim_end_matches('/')));
-    paths
+    let good = concrete(path);
+    let below = format!("{}/{marked}", good.trim_end_matches('/'));
+    let varied = path.contains('{').then(|| format!("{good}{marked}"));
+    [good].into_iter().chain(varied).chain([below]).collect()
 }
 
 fn methods(route: &Route) -> Vec<Method> {
@@ -234,7 +227,7 @@ pub async fn send_to_every_route(tacit: &Tacit, marks: &mut Marks) -> usize {
         sender.sign_in(marks).await;
         for method in methods(&route) {
             for caller in CALLERS {
-                for path in concrete(route.path) {
+                for path in paths_of(route.path) {
                     let request = sender.dressed(&method, &path, caller);
                     sender.send(marks, request).await;
                 }
@@ -243,7 +236,7 @@ pub async fn send_to_every_route(tacit: &Tacit, marks: &mut Marks) -> usize {
             for fields in FIELDS.iter().filter(|_| reads_a_body) {
                 for (number, body) in bodies(fields).into_iter().enumerate() {
                     let caller = CALLERS[number % CALLERS.len()];
-                    let path = concrete(route.path).swap_remove(0);
+                    let path = concrete(route.path);
                     let request = sender.dressed(&method, &path, caller).header("content-type", body.kind);
                     sender.send(marks, request.body(body.bytes)).await;
                 }

@@ -262,3 +262,32 @@ async fn a_replica_that_lost_the_database_does_not_say_that_nothing_is_new() {
     };
     assert!(eventually(heard).await);
 }
+
+#[tokio::test]
+async fn pools_that_are_given_up_leave_no_threads_behind() {
+    /// Pools that are given up before the threads are counted; each has three.
+    const GIVEN_UP: usize = 12;
+    if !database::is_postgres() {
+        return; // The embedded database is reached over no network.
+    }
+    let home = Home::new();
+    let proxy = Proxy::of(&home);
+    let tacit = behind(&proxy, &home).start_in(Arc::clone(&home)).await;
+    let jar = tacit.new_session("ada").await;
+    assert!(works(&tacit, &jar).await);
+    let before = threads(&tacit);
+    proxy.set(Network::Stalled);
+    proxy.freeze();
+    let given_up = async || tacit.log().matches("database_pool_replaced").count() >= GIVEN_UP;
+    assert!(eventually(given_up).await || eventually(given_up).await, "{}", tacit.log());
+    let during = threads(&tacit);
+    assert!(during < before + 2 * GIVEN_UP, "{before} threads became {during}");
+    proxy.set(Network::Open);
+    assert!(eventually(async || works(&tacit, &jar).await).await, "never healed: {}", tacit.log());
+}
+
+fn threads(tacit: &Tacit) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", tacit.pid())).expect("a running process");
+    let line = status.lines().find_map(|line| line.strip_prefix("Threads:")).expect("a number of threads");
+    line.trim().parse().expect("a number")
+}

