@@ -307,7 +307,7 @@ pub fn repeated(name: &str) -> HttpResponse {
 
 /// The answer of an extractor, with which no handler is called.
 pub fn instead_of_handler(answer: HttpResponse) -> actix_web::Error {
-    InternalError::from_response("refused", answer).into()
+    InternalError::from_response("refused before the handler", answer).into()
 }
 
 /// A JSON answer, with its charset.
