@@ -1,9 +1,7 @@
 //! The form of POST /introspect and POST /revoke: a token, and who asks about it. The argument's type says who may.
 
-use std::fmt;
-
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::body::{self, Form};
@@ -42,65 +40,34 @@ impl Asking for Caller {
     }
 }
 
-/// Why such a form gets no further.
-#[derive(Debug)]
-pub enum Rejected {
-    /// It could not be read, or nobody knows who asks.
-    Failed(Failure),
-    /// A parameter came more than once.
-    Repeated(&'static str),
-    /// Who asks may not.
-    Unproven(Unproven),
-    /// It names no token.
-    NoToken,
-}
-
-impl From<Error> for Rejected {
-    fn from(error: Error) -> Self {
-        Self::Failed(Failure(error))
-    }
-}
-
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl ResponseError for Rejected {
-    fn error_response(&self) -> HttpResponse {
-        match self {
-            Self::Failed(failure) => failure.error_response(),
-            Self::Repeated(name) => respond::repeated(name),
-            Self::Unproven(unproven) => unproven.response(),
-            Self::NoToken => respond::oauth_refusal("invalid_request", "Missing: token"),
-        }
-    }
-}
-
 impl<A: Asking> AboutToken<A> {
-    async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, Rejected> {
+    async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Result<Self, HttpResponse>, Error> {
         let shared = request.app_data::<web::Data<Shared>>();
         let shared = shared.ok_or_else(|| Error::Internal("no application".to_owned()))?;
         let form = body::form(request, payload).await?;
         if let Some(name) = form.repeated(&PARAMETERS) {
-            return Err(Rejected::Repeated(name));
+            return Ok(Err(respond::repeated(name)));
         }
-        let asking = A::prove(shared, request, &form).await?.map_err(Rejected::Unproven)?;
-        let token = form.get("token").ok_or(Rejected::NoToken)?.to_owned();
-        Ok(Self { asking, token })
+        let asking = match A::prove(shared, request, &form).await? {
+            Ok(asking) => asking,
+            Err(unproven) => return Ok(Err(unproven.response())),
+        };
+        Ok(match form.get("token") {
+            Some(token) => Ok(Self { asking, token: token.to_owned() }),
+            None => Err(respond::oauth_refusal("invalid_request", "Missing: token")),
+        })
     }
 }
 
 impl<A: Asking + 'static> FromRequest for AboutToken<A> {
-    type Error = Rejected;
-    type Future = LocalBoxFuture<'static, Result<Self, Rejected>>;
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), web::Payload::from_request(request, payload));
         Box::pin(async move {
-            let payload = payload.await.map_err(|_| Error::Internal("a body is read twice".to_owned()))?;
-            Self::read(&request, payload).await
+            let read = Self::read(&request, payload.await?).await.map_err(Failure)?;
+            read.map_err(respond::instead_of_handler)
         })
     }
 }

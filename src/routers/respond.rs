@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::body::BoxBody;
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -311,6 +312,11 @@ pub fn oauth_refusal(error: &'static str, description: &str) -> HttpResponse {
 /// A parameter came more than once (RFC 6749, section 3.2).
 pub fn repeated(name: &str) -> HttpResponse {
     oauth_refusal("invalid_request", &format!("The parameter {name} came more than once"))
+}
+
+/// The answer of an extractor, with which no handler is called.
+pub fn instead_of_handler(answer: HttpResponse) -> actix_web::Error {
+    InternalError::from_response("refused before the handler", answer).into()
 }
 
 /// A JSON answer, with its charset.

@@ -24,8 +24,8 @@ fn error_codes() -> BTreeSet<String> {
     const OTHERS: [&str; 4] = ["email", "json", "password", "username"];
     let mut codes = literals(&read("src/routers/respond.rs"));
     codes.retain(|literal| is_word(literal) && !OTHERS.contains(&literal.as_str()));
-    let oauth =
-        ["token", "client", "introspect", "revoke"].map(|name| literals(&read(&format!("src/routers/{name}.rs"))));
+    let oauth = ["token", "client", "about_token", "introspect", "revoke"]
+        .map(|name| literals(&read(&format!("src/routers/{name}.rs"))));
     codes.extend(oauth.into_iter().flatten().filter(|literal| {
         ["invalid_", "unsupported_", "unauthorized_"].iter().any(|begin| literal.starts_with(begin)) && is_word(literal)
     }));
