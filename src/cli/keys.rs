@@ -118,8 +118,8 @@ pub(super) fn run(overrides: &Overrides, command: Command) -> Result<(), Failure
     }
 }
 
-/// Writes what was done into the audit trail. The keys are needed also while the database is away or silent: then the log says
-/// so, and soon.
+/// Writes what was done into the audit trail. The keys are needed also while the database is away or silent: then the
+/// log says so, and soon.
 fn record(overrides: &Overrides, act: &'static str, kid: &str) {
     let recorded = build_app(overrides).and_then(|app| {
         let (app, context, kid) = (Arc::new(app), logging::context(), kid.to_owned());

@@ -104,8 +104,8 @@ impl Shared {
         done.map_err(|_| Error::Internal("synchronous work panicked".to_owned()))?
     }
 
-    /// Whether one of these tokens names a key pair that was not read yet. Then the directory is read again by the thread that
-    /// does so, at most once a second; this waits for it, in bounds, and whoever asks looks at the tokens again.
+    /// Whether one of these tokens names a key pair that was not read yet. Then the directory is read again by the
+    /// thread that does so, at most once a second; this waits for it, in bounds, and whoever asks checks them anew.
     pub async fn read_keys_for<'a>(&self, mut tokens: impl Iterator<Item = &'a str>) -> bool {
         let names_one = tokens.any(|token| tokens::names_unread_key(&self.app, token));
         if names_one {

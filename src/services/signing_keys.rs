@@ -63,7 +63,7 @@ fn add(directory: &KeyDirectory, pair: &KeyPair, now: Timestamp) -> Result<Entry
     })
 }
 
-/// Lets the newest key pair sign, or the newest of an algorithm; HS256: `tokens.secret` again, and the answer is `None`.
+/// Lets the newest key pair sign, or the newest of an algorithm; HS256: `tokens.secret` again, and `None` is told.
 pub fn rotate(
     directory: &KeyDirectory,
     algorithm: Option<SigningAlgorithm>,

@@ -170,7 +170,8 @@ impl AccessKeys {
         self.looks.lock().wake = Some(wake);
     }
 
-    /// Has the directory read again now, at most once a second, and waits for that; or for the one that was asked for before.
+    /// Has the directory read again now, at most once a second, and waits for that, or for a reading that was asked for
+    /// before.
     pub async fn look_again(&self) {
         let Some((number, patience)) = self.ask() else { return };
         let mut looked = self.looked.subscribe();
@@ -200,8 +201,8 @@ impl AccessKeys {
         self.derived.read().unwrap_or_else(PoisonError::into_inner).get(kid).cloned()
     }
 
-    /// Whether the database is to be asked for audiences, since no key is known by this id: once a second, as soon as it
-    /// answered. Until then every request asks, since none may say of a good token that it is not.
+    /// Whether the database is to be asked for audiences, since no key is known by this id: once a second, as soon as
+    /// it answered. Until then every request asks, since none may say of a good token that it is not.
     pub fn asks_for_audiences(&self, kid: &str) -> Option<Instant> {
         let now = self.clock.instant();
         let is_due =

@@ -29,8 +29,8 @@ pub struct Entry {
     /// When it last stopped signing: ISO 8601; absent if it never signed, or signs now.
     #[serde(with = "optional_moment", default, skip_serializing_if = "Option::is_none")]
     pub signed_until: Option<Timestamp>,
-    /// The longest `tokens.access_ttl` that was configured when it began or ceased to sign, in seconds; absent if it never
-    /// signed. What is configured when its tokens are to be gone may be shorter.
+    /// The longest `tokens.access_ttl` that was configured when it began or ceased to sign, in seconds; absent if it
+    /// never signed. What is configured when its tokens are to be gone may be shorter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_ttl: Option<u64>,
 }

@@ -186,7 +186,8 @@ async fn a_flood_of_unknown_keys_reads_the_directory_once_a_second_at_most() {
     assert!(read <= most && most < 400.0, "{read} readings, expected {most} at most");
 }
 
-/// Whoever opens a file waits for as long as this lives, as on a volume that hangs: the kernel keeps it for a lease's holder.
+/// Whoever opens a file waits for as long as this lives, as on a volume that hangs: the kernel keeps it for a lease's
+/// holder.
 #[cfg(target_os = "linux")]
 struct Hanging(Child);
 
@@ -195,7 +196,8 @@ impl Hanging {
     fn file(path: &Path) -> Self {
         // 1024 is F_SETLEASE, and 1 F_WRLCK. It says so when it has the file.
         let script = "$SIG{IO} = 'IGNORE'; open(F, '+<', $ARGV[0]) or die; \
-            for (1..500) { if (fcntl(F, 1024, 1)) { $| = 1; print 'h'; sleep 40; exit } select(undef, undef, undef, 0.01) }";
+            for (1..500) { last if $held = fcntl(F, 1024, 1); select(undef, undef, undef, 0.01) } \
+            if ($held) { $| = 1; print 'h'; sleep 40 }";
         let mut command = Command::new("perl");
         let mut child = command.args(["-e", script]).arg(path).stdout(Stdio::piped()).spawn().expect("perl");
         let said = child.stdout.take().map(|mut out| std::io::Read::read(&mut out, &mut [0]));
