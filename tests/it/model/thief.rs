@@ -1,7 +1,7 @@
 //! A thief who copied the jar once, at any moment, and plays whenever he likes: for how long does it serve him?
 //!
 //! The victim is active: he refreshes when his access token has expired, at most `late` ticks after. The requests of both
-//! are atomic here; how reads and writes interleave is explored in the honest world. What is computed is the longest time
+//! are atomic here and take no time; `delayed.rs` takes that apart. What is computed is the longest time
 //! from the copy to the last answer that signs the thief in, over all his strategies: the longest path in the graph of
 //! states, or none if that graph has a cycle that he can go round for ever.
 
