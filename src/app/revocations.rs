@@ -99,11 +99,12 @@ impl Revocations {
         self.tell(news);
     }
 
-    /// Notes a session that was found revoked, unless so long ago that no replica lists it.
+    /// Notes a session that was found revoked. One that was so too long ago to be listed is news to nobody: a poll forgot it,
+    /// and its access tokens can only be good where a clock went back.
     pub fn add_found(&self, id: SessionId, reason: RevokedReason, revoked_at: Timestamp) {
         let mut known = self.write();
         let listed = known.time.is_none_or(|time| revoked_at >= self.listed_from(time));
-        let news = listed && known.add(&[id], reason, revoked_at);
+        let news = known.add(&[id], reason, revoked_at) && listed;
         drop(known);
         self.tell(news);
     }
@@ -251,12 +252,13 @@ mod tests {
         revocations.add_sessions(&[id], reason, at(9_000));
         revocations.add_found(id, reason, at(4_990));
         revocations.add_found(old, reason, at(3_900));
-        assert_eq!((changes.has_changed().unwrap(), revocations.of_session(old)), (false, None));
-        assert!(Arc::ptr_eq(&recent, &revocations.recent().unwrap()));
-        revocations.add_sessions(&[id, old], reason, at(9_000));
+        assert_eq!((changes.has_changed().unwrap(), revocations.of_session(old)), (false, Some(reason)));
+        assert_eq!(recent.tag, revocations.recent().unwrap().tag, "known here, and listed nowhere");
+        let new = SessionId::random();
+        revocations.add_sessions(&[id, new], reason, at(9_000));
         assert!(changes.has_changed().unwrap());
         // Its moment is the database's, whatever this host's clock says.
-        assert!(revocations.recent().unwrap().sessions.contains(&(old, at(5_000))));
+        assert!(revocations.recent().unwrap().sessions.contains(&(new, at(5_000))));
     }
 
     #[test]
